@@ -1,0 +1,288 @@
+package local
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// tempPrefix starts the name of every file that is still being written. Such
+// a file is never read and may be deleted by anyone once it is old.
+const tempPrefix = ".secr-tmp-"
+
+// tempLife is how long an abandoned temporary file stays. It is compared
+// with the file system's own clock.
+const tempLife = time.Hour
+
+// OpKind is the kind of an [Op].
+type OpKind string
+
+// The steps that change a disk.
+const (
+	OpCreate     OpKind = "create" // a new, empty file
+	OpWrite      OpKind = "write"  // Data at the end of Path
+	OpSync       OpKind = "sync"   // the content of Path is on the disk
+	OpRename     OpKind = "rename" // Path is now called To
+	OpLink       OpKind = "link"   // Path is now also called To
+	OpRemove     OpKind = "remove"
+	OpMakeFolder OpKind = "mkdir"
+	OpSyncFolder OpKind = "syncdir" // the names in Path are on the disk
+)
+
+// Op is one step that changes the disk.
+type Op struct {
+	Kind     OpKind
+	Path, To string
+	Data     []byte
+}
+
+// Disk does all writing that must survive a crash. The zero value is the
+// machine's disk; [Traced] makes one whose every step a test can see and fail.
+type Disk struct{ trace func(Op) error }
+
+// Traced returns a disk that tells trace of each step before it is done.
+// When trace returns an error the step is not done and fails with it. That
+// is how tests make a disk full, or a power cut, at every step.
+func Traced(trace func(Op) error) Disk { return Disk{trace: trace} }
+
+func (d Disk) before(op Op) error {
+	if d.trace == nil {
+		return nil
+	}
+	return d.trace(op)
+}
+
+// File is a file that is being written on a [Disk].
+type File struct {
+	disk Disk
+	file *os.File
+}
+
+// CreateTemp creates a file with a temporary name, 0600, in folder.
+func (d Disk) CreateTemp(folder string) (*File, error) {
+	var name [8]byte
+	rand.Read(name[:])
+	path := filepath.Join(folder, tempPrefix+hex.EncodeToString(name[:]))
+	return d.Create(path)
+}
+
+// Create creates a file, 0600, and fails if there is one.
+func (d Disk) Create(path string) (*File, error) {
+	if err := d.before(Op{Kind: OpCreate, Path: path}); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &File{disk: d, file: f}, nil
+}
+
+// Name is the path of the file.
+func (f *File) Name() string { return f.file.Name() }
+
+// Write appends p.
+func (f *File) Write(p []byte) (int, error) {
+	if err := f.disk.before(Op{Kind: OpWrite, Path: f.Name(), Data: p}); err != nil {
+		return 0, err
+	}
+	return f.file.Write(p)
+}
+
+// ReadAt reads back what was written.
+func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
+
+// Sync puts the content on the disk.
+func (f *File) Sync() error {
+	if err := f.disk.before(Op{Kind: OpSync, Path: f.Name()}); err != nil {
+		return err
+	}
+	return f.file.Sync()
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.file.Close() }
+
+// Discard closes and removes a file that will not be finished.
+func (f *File) Discard() {
+	f.file.Close()
+	os.Remove(f.Name())
+}
+
+// Publish syncs the file, closes it and gives it the name path, replacing
+// what had that name. The folder is not synced yet. On an error the file is
+// gone.
+func (f *File) Publish(path string) error {
+	err := f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = f.disk.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// Rename gives a file another name, replacing what had that name.
+func (d Disk) Rename(from, to string) error {
+	if err := d.before(Op{Kind: OpRename, Path: from, To: to}); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// Link gives a file a second name, and fails if there is a file of that name.
+func (d Disk) Link(from, to string) error {
+	if err := d.before(Op{Kind: OpLink, Path: from, To: to}); err != nil {
+		return err
+	}
+	return os.Link(from, to)
+}
+
+// Remove removes a file or an empty folder. It is no error if there is none.
+func (d Disk) Remove(path string) error {
+	if err := d.before(Op{Kind: OpRemove, Path: path}); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// SyncFolder puts the names in a folder on the disk.
+func (d Disk) SyncFolder(path string) error {
+	if err := d.before(Op{Kind: OpSyncFolder, Path: path}); err != nil {
+		return err
+	}
+	return syncFolder(path)
+}
+
+// Mkdir creates one folder, 0700. It is no error if there is one.
+func (d Disk) Mkdir(path string) error {
+	if err := d.before(Op{Kind: OpMakeFolder, Path: path}); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// WriteFile replaces a file of ours: after a crash at any moment there is
+// the old content or the new, never another, and the new once WriteFile has
+// returned. The folder must exist.
+func (d Disk) WriteFile(path string, data []byte) error {
+	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() {
+		return &FileError{Path: path, Err: kindError(fi.Mode())}
+	}
+	folder := filepath.Dir(path)
+	f, err := d.CreateTemp(folder)
+	if err != nil {
+		return err
+	}
+	sweep(f, folder)
+	if _, err := f.Write(data); err != nil {
+		f.Discard()
+		return err
+	}
+	if err := f.Publish(path); err != nil {
+		return err
+	}
+	return d.SyncFolder(folder)
+}
+
+// WriteFile replaces a file of ours durably, as [Disk.WriteFile] does.
+func WriteFile(path string, data []byte) error { return Disk{}.WriteFile(path, data) }
+
+// sweep deletes what a crash long ago left half-written beside f. Failing to
+// is harmless: the next write tries again.
+func sweep(f *File, folder string) {
+	fi, err := f.file.Stat()
+	if err != nil {
+		return
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		if old, err := e.Info(); err == nil && old.Mode().IsRegular() && fi.ModTime().Sub(old.ModTime()) > tempLife {
+			os.Remove(filepath.Join(folder, e.Name()))
+		}
+	}
+}
+
+// IsTemp reports whether a file name is that of a file still being written.
+func IsTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }
+
+func kindError(mode fs.FileMode) error {
+	if mode&fs.ModeSymlink != 0 {
+		return ErrSymlink
+	}
+	return ErrNotRegular
+}
+
+// ReadFile reads a file of ours of at most limit bytes. It refuses a
+// symbolic link, anything but a plain file, a file of another user and a
+// larger one, and closes a file that others could write. A missing file is
+// fs.ErrNotExist.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := openOwn(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, &FileError{Path: path, Err: ErrTooLarge}
+	}
+	return data, nil
+}
+
+// openOwn opens a file of ours after the checks of ReadFile.
+func openOwn(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|noFollow, 0o600)
+	if err != nil {
+		if fi, lerr := os.Lstat(path); lerr == nil && !fi.Mode().IsRegular() {
+			return nil, &FileError{Path: path, Err: kindError(fi.Mode())}
+		}
+		return nil, err
+	}
+	if err := checkOwn(f, path); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func checkOwn(f *os.File, path string) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	switch {
+	case !fi.Mode().IsRegular():
+		return &FileError{Path: path, Err: kindError(fi.Mode())}
+	case foreign(fi):
+		return &FileError{Path: path, Err: ErrForeign}
+	case tooOpen(fi, 0o022) && f.Chmod(0o600) != nil:
+		return &FileError{Path: path, Err: ErrTooOpen}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// lockLimit bounds what a lock file may hold.
+const lockLimit = 512
+
+// Holder is who has, or had, a lock.
+type Holder struct {
+	PID     int
+	Purpose string // a word or two for people, such as "set" or "sync"
+}
+
+// LockedError says that somebody else kept the lock until the deadline. It
+// wraps the context's error.
+type LockedError struct {
+	Path   string
+	Holder Holder // zero if unknown
+	Err    error
+}
+
+func (e *LockedError) Error() string {
+	if e.Holder == (Holder{}) {
+		return fmt.Sprintf("%s is locked by another process", e.Path)
+	}
+	return fmt.Sprintf("%s is locked by process %d (%s)", e.Path, e.Holder.PID, e.Holder.Purpose)
+}
+
+func (e *LockedError) Unwrap() error { return e.Err }
+
+// Lock is a lock that is held. The system takes it away when the process
+// ends, however it ends.
+type Lock struct {
+	file      *os.File
+	abandoned Holder
+}
+
+// Lock takes the vault's lock, which every writer of its files and of its
+// repository holds. It waits until ctx is done, and then fails with a
+// [LockedError] that names the holder. Readers take no lock.
+func (v Vault) Lock(ctx context.Context, purpose string) (*Lock, error) {
+	if err := MakeFolder(v.State()); err != nil {
+		return nil, err
+	}
+	return TakeLock(ctx, filepath.Join(v.State(), "lock"), purpose)
+}
+
+// TakeLock takes the lock of a file of ours, which is created if need be and
+// stays for ever. Two locks of one file exclude each other within a process,
+// too.
+func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
+	f, err := openOwn(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	wait := time.Millisecond
+	for {
+		ok, err := tryLock(f)
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if ok {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			holder := readHolder(f)
+			f.Close()
+			return nil, &LockedError{Path: path, Holder: holder, Err: context.Cause(ctx)}
+		case <-time.After(wait):
+			wait = min(wait+time.Millisecond, 20*time.Millisecond)
+		}
+	}
+	l := &Lock{file: f, abandoned: readHolder(f)}
+	if err := l.sign(purpose); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// sign writes who holds the lock. It is not synced: after a power cut there
+// is nobody left to wait.
+func (l *Lock) sign(purpose string) error {
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.file.WriteAt([]byte(fmt.Sprintf("%d %s\n", os.Getpid(), strconv.Quote(cut(purpose)))), 0)
+	return err
+}
+
+// Abandoned names the last holder if it ended without unlocking, killed for
+// example. What it was writing may need to be mended.
+func (l *Lock) Abandoned() (Holder, bool) { return l.abandoned, l.abandoned != Holder{} }
+
+// Unlock gives the lock back.
+func (l *Lock) Unlock() error {
+	err := l.file.Truncate(0)
+	if cerr := l.file.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func readHolder(f *os.File) Holder {
+	data := make([]byte, lockLimit)
+	n, err := f.ReadAt(data, 0)
+	if err == nil || n == 0 {
+		return Holder{}
+	}
+	pid, quoted, ok := strings.Cut(string(bytes.TrimSuffix(data[:n], []byte("\n"))), " ")
+	if !ok {
+		return Holder{}
+	}
+	number, err := strconv.Atoi(pid)
+	if err != nil || number <= 0 {
+		return Holder{}
+	}
+	purpose, err := strconv.Unquote(quoted)
+	if err != nil {
+		return Holder{}
+	}
+	return Holder{PID: number, Purpose: purpose}
+}
