@@ -38,6 +38,8 @@ func TestShapeGatesCatch(t *testing.T) {
 		"assertion":             {stateComplaints, "vault/a.go", "package vault\nvar _ error = nil", false},
 		"undocumented function": {docComplaints, "vault/a.go", "package vault\nfunc Open() {}", true},
 		"undocumented method":   {docComplaints, "vault/a.go", "package vault\ntype v int\nfunc (v) Open() {}", false},
+		"well-known method":     {docComplaints, "vault/a.go", "package vault\n// V is.\ntype V int\nfunc (V) Error() string { return \"\" }", false},
+		"function named Error":  {docComplaints, "vault/a.go", "package vault\nfunc Error() {}", true},
 		"undocumented type":     {docComplaints, "vault/a.go", "package vault\ntype Vault int", true},
 		"documented":            {docComplaints, "vault/a.go", "package vault\n// Open opens.\nfunc Open() {}", false},
 		"grouped constants":     {docComplaints, "vault/a.go", "package vault\n// Levels.\nconst (\nA = 1\nB = 2\n)", false},

@@ -191,7 +191,7 @@ func docComplaints(s source) []string {
 	for _, d := range s.ast.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Name.IsExported() && exportedReceiver(d) && d.Doc.Text() == "" {
+			if d.Name.IsExported() && exportedReceiver(d) && d.Doc.Text() == "" && !wellKnown(d) {
 				out = append(out, fmt.Sprintf("%s: %s has no doc comment", s.at(d), d.Name.Name))
 			}
 		case *ast.GenDecl:
@@ -199,6 +199,11 @@ func docComplaints(s source) []string {
 		}
 	}
 	return out
+}
+
+// wellKnown tells methods whose meaning an interface of the standard library fixes.
+func wellKnown(d *ast.FuncDecl) bool {
+	return d.Recv != nil && slices.Contains([]string{"Error", "Unwrap", "Is", "As", "String", "GoString", "Len", "Less", "Swap"}, d.Name.Name)
 }
 
 func exportedReceiver(d *ast.FuncDecl) bool {
