@@ -1,0 +1,152 @@
+package snapshot
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/secr/secr/keys"
+)
+
+// ErrTooLarge says that an environment does not fit into a snapshot. It is then
+// read from the vault each time.
+var ErrTooLarge = errors.New("snapshot: too large")
+
+// Seal returns the file of a snapshot. The order of secrets does not matter; two
+// of one name are an error.
+func Seal(root keys.Key, at Place, settings Settings, secrets []Secret) ([]byte, error) {
+	sorted := slices.Clone(secrets)
+	slices.SortFunc(sorted, func(a, b Secret) int { return cmp.Compare(a.Name, b.Name) })
+	plain, files, err := bodyBytes(sorted)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	key := keys.NewKey()
+	body := keys.Seal(key, []byte(adBody), plain)
+	out := stamp(root, at, settings, key, len(body), len(body)+files)
+	out = append(out, body...)
+	for _, s := range sorted {
+		if s.File {
+			out = append(out, keys.Seal(key, fileAD(s.ID), s.Value.Reveal())...)
+		}
+	}
+	return out, nil
+}
+
+// stamp returns header and lock of a new file, with room for more bytes.
+func stamp(root keys.Key, at Place, settings Settings, key keys.Key, body, more int) []byte {
+	lock := lockBytes(key, settings)
+	defer clear(lock)
+	h := header{salt: make([]byte, saltSize), seq: at.Seq, sum: at.Sum, lock: len(lock) + keys.Overhead, body: body}
+	rand.Read(h.salt) // never fails: it ends the program instead
+	head := h.bytes()
+	sealed := keys.Seal(fileKey(root, h.salt, at), append([]byte(adLock), head...), lock)
+	out := make([]byte, 0, len(head)+len(sealed)+more)
+	return append(append(out, head...), sealed...)
+}
+
+// bodyBytes returns the plaintext of the body and the length of the sealed
+// files that follow it.
+func bodyBytes(sorted []Secret) (plain []byte, files int, err error) {
+	size := 4 + len(sorted)*entrySize
+	for i, s := range sorted {
+		if i > 0 && sorted[i-1].Name == s.Name {
+			return nil, 0, errors.New("snapshot: two secrets of one name")
+		}
+		if s.Size = s.Value.Len(); !s.fits() {
+			return nil, 0, ErrTooLarge
+		}
+		size += len(s.Name) + 2
+		if s.File {
+			files += s.Size + keys.Overhead
+		} else {
+			size += s.Size
+		}
+	}
+	if size+keys.Overhead > maxBody {
+		return nil, 0, ErrTooLarge
+	}
+	plain = binary.BigEndian.AppendUint32(make([]byte, 0, size), uint32(len(sorted)))
+	at := 0
+	for _, s := range sorted {
+		s.Size = s.Value.Len()
+		plain = appendRow(plain, s.Entry, at)
+		at += len(s.Name) + 2
+		if !s.File {
+			at += s.Size
+		}
+	}
+	for _, s := range sorted {
+		plain = append(append(plain, s.Name...), '=')
+		if !s.File {
+			plain = append(plain, s.Value.Reveal()...)
+		}
+		plain = append(plain, 0)
+	}
+	return plain, files, nil
+}
+
+// Restamp returns file, a snapshot at one place, as one at another: for a change
+// that left the environment's secrets as they were. Nothing but a small header
+// is decrypted or sealed.
+func Restamp(file []byte, root keys.Key, from, to Place, settings Settings) ([]byte, error) {
+	if from.Vault != to.Vault || from.Environment != to.Environment {
+		return nil, ErrStale
+	}
+	h, err := parseHeader(file)
+	if err != nil {
+		return nil, err
+	}
+	if h.seq != from.Seq || h.sum != from.Sum {
+		return nil, fmt.Errorf("%w: it is of change %d", ErrStale, h.seq)
+	}
+	if len(file) < headerSize+h.lock+h.body {
+		return nil, fmt.Errorf("%w: cut short", ErrDamaged)
+	}
+	ad := append([]byte(adLock), file[:headerSize]...)
+	lock, err := keys.Open(fileKey(root, h.salt, from), ad, file[headerSize:headerSize+h.lock])
+	if err != nil {
+		return nil, fmt.Errorf("%w: its lock does not open", ErrDamaged)
+	}
+	defer clear(lock)
+	key, _, err := parseLock(lock)
+	if err != nil {
+		return nil, err
+	}
+	rest := file[headerSize+h.lock:]
+	return append(stamp(root, to, settings, key, h.body, len(rest)), rest...), nil
+}
+
+// Update returns the file of s moved to another place: the secrets with the ids
+// of gone and of changed are dropped, then changed added.
+func (s *Snapshot) Update(root keys.Key, to Place, settings Settings, changed []Secret, gone []ID) ([]byte, error) {
+	drop := make(map[ID]bool, len(changed)+len(gone))
+	for _, c := range changed {
+		drop[c.ID] = true
+	}
+	for _, id := range gone {
+		drop[id] = true
+	}
+	all := make([]Secret, 0, s.body.count+len(changed))
+	for i := range s.body.count {
+		e := s.body.entry(i)
+		if drop[e.ID] {
+			continue
+		}
+		value, err := s.value(i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Secret{Entry: e, Value: value})
+	}
+	kept := len(all)
+	out, err := Seal(root, to, settings, append(all, changed...))
+	for _, k := range all[:kept] {
+		k.Value.Wipe()
+	}
+	return out, err
+}
