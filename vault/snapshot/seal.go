@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/secr/secr/keys"
@@ -149,4 +151,31 @@ func (s *Snapshot) Update(root keys.Key, to Place, settings Settings, changed []
 		k.Value.Wipe()
 	}
 	return out, err
+}
+
+// Path is where the snapshot of an environment lies in a vault's cache folder.
+func Path(folder, environment string) string {
+	return filepath.Join(folder, "snapshot-"+environment)
+}
+
+// WriteFile replaces the file at path. It does not wait for the disk: what a
+// power cut leaves is old, new or damaged, and damaged is written anew.
+func WriteFile(path string, file []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".secr-tmp-") // 0600; the name that local sweeps
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(file)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }

@@ -78,9 +78,14 @@ func TestSnapshotYieldsWhatWasSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "s")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
+	path := snapshot.Path(t.TempDir(), "production")
+	for range 2 { // also over an older one
+		if err := snapshot.WriteFile(path, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	s, err := snapshot.Open(path, key, place(9))
 	if err != nil {
