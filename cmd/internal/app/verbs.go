@@ -1,0 +1,26 @@
+package app
+
+import "github.com/urfave/cli/v2"
+
+// verbs lists every command. Their order is that of a completion list.
+func (a *app) verbs() []*cli.Command {
+	return []*cli.Command{
+		a.completionVerb(),
+		a.completeVerb(),
+		a.versionVerb(),
+	}
+}
+
+// The flags that many verbs share.
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON (errors too, on standard error)"}
+}
+
+func envFlag() cli.Flag {
+	return &cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "the `environment`; SECR_ENV and settings come next"}
+}
+
+func yesFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "don't ask"}
+}

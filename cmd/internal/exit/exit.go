@@ -1,0 +1,150 @@
+// Package exit turns errors into what a person or a script sees: one line of
+// words, one hint and one exit code. It is the only place that does; the
+// packages below know no exit code, and the verbs above print no error.
+package exit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a process's exit status. Scripts may rely on the numbers.
+type Code int
+
+// The exit codes of secr. `secr run` returns its child's own, and Cannot or
+// Missing, as a shell would, when the child can't be started.
+const (
+	Done      Code = 0   // done
+	Failed    Code = 1   // failed, for a reason that has no code of its own
+	Usage     Code = 2   // the command line is wrong
+	Denied    Code = 3   // the policy doesn't allow it
+	NotFound  Code = 4   // no such secret, environment, member, vault
+	Conflict  Code = 5   // two sides changed the same thing
+	Integrity Code = 6   // bad signature, tampering, rewind
+	Identity  Code = 7   // no usable identity on this machine
+	Offline   Code = 8   // the remote can't be reached
+	Cannot    Code = 126 // the child was found and can't be started
+	Missing   Code = 127 // the child was not found
+	Stopped   Code = 130 // interrupted
+)
+
+// kinds names the codes in `--json` errors.
+func (c Code) kind() string {
+	switch c {
+	case Usage:
+		return "usage"
+	case Denied:
+		return "denied"
+	case NotFound:
+		return "not-found"
+	case Conflict:
+		return "conflict"
+	case Integrity:
+		return "integrity"
+	case Identity:
+		return "identity"
+	case Offline:
+		return "offline"
+	case Cannot:
+		return "cannot-start"
+	case Missing:
+		return "command-not-found"
+	case Stopped:
+		return "interrupted"
+	default:
+		return "failed"
+	}
+}
+
+// Error is a failure whose code a verb has chosen itself.
+type Error struct {
+	Code Code
+	// What says what happened, to what; lower case, no period.
+	What string
+	// Hint is the one command or step that helps, without the word "hint".
+	Hint string
+	// Err is the cause, nil when What says it all.
+	Err error
+}
+
+// Error gives the words without the hint.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.What
+	}
+	if e.What == "" {
+		return e.Err.Error()
+	}
+	return e.What + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an Error of code c with words as in fmt.Sprintf.
+func New(c Code, format string, args ...any) *Error {
+	return &Error{Code: c, What: fmt.Sprintf(format, args...)}
+}
+
+// Usagef is a mistake on the command line.
+func Usagef(format string, args ...any) *Error { return New(Usage, format, args...) }
+
+// WithHint returns e with the step that helps.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Wrap gives a cause the words of what was being done; its code and hint stay
+// those of the cause.
+func Wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}
+
+// Status is the exit code of a program that ran in secr's place and has
+// spoken for itself: nothing is shown.
+type Status int
+
+// Error is for logs of tests alone.
+func (s Status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// Report is what is shown of an error.
+type Report struct {
+	Code Code
+	Kind string
+	What string
+	Hint string
+	// Silent says that nothing is to be shown.
+	Silent bool
+}
+
+// hinter is an error that knows the step that helps.
+type hinter interface{ Hint() string }
+
+// Of looks err up in the table.
+func Of(err error) Report {
+	var status Status
+	if errors.As(err, &status) {
+		return Report{Code: Code(status), Silent: true}
+	}
+	r := Report{Code: Failed, What: err.Error()}
+	if row, ok := find(err); ok {
+		r.Code, r.Hint = row.code, row.hint
+	}
+	var knows hinter
+	if errors.As(err, &knows) && knows.Hint() != "" {
+		r.Hint = knows.Hint()
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		r.Code = own.Code
+		if own.Hint != "" {
+			r.Hint = own.Hint
+		}
+	}
+	r.Kind = r.Code.kind()
+	return r
+}

@@ -1,0 +1,66 @@
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secr/secr/cmd/internal/project"
+	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/vault/local"
+)
+
+func TestTheTableKnowsEveryKindOfError(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		code Code
+	}{
+		"plain":            {errors.New("x"), Failed},
+		"usage":            {Usagef("x"), Usage},
+		"no terminal":      {&term.NoTerminalError{What: "x", Flag: "--y"}, Usage},
+		"interrupted":      {term.ErrInterrupted, Stopped},
+		"cancelled":        {context.Canceled, Stopped},
+		"no project":       {project.ErrNone, NotFound},
+		"bad project":      {fmt.Errorf("%w: x", project.ErrInvalid), Integrity},
+		"foreign":          {&local.FileError{Path: "x", Err: local.ErrForeign}, Integrity},
+		"not linked":       {local.ErrNoLink, Denied},
+		"locked":           {&local.LockedError{Path: "x"}, Failed},
+		"chosen by a verb": {Wrap(New(Conflict, "x"), "y"), Conflict},
+		"a verb's choice beats its cause's": {
+			&Error{Code: Denied, What: "x", Err: project.ErrNone}, Denied,
+		},
+	} {
+		if diff := cmp.Diff(c.code, Of(c.err).Code); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestTheNearestHintWins(t *testing.T) {
+	for want, err := range map[string]error{
+		"":            errors.New("x"),
+		"secr init":   &Error{What: "x", Hint: "secr init", Err: project.ErrNone},
+		"use --file":  Wrap(&term.NoTerminalError{What: "x", Flag: "--file"}, "y"),
+		"secr doctor": &local.FileError{Path: "x", Err: local.ErrDamaged},
+	} {
+		if diff := cmp.Diff(want, Of(err).Hint); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestAProgramsOwnStatusIsSilent(t *testing.T) {
+	if diff := cmp.Diff(Report{Code: 3, Silent: true}, Of(Wrap(Status(3), "x"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCodesAreWhatScriptsRelyOn(t *testing.T) {
+	got := []Code{Done, Failed, Usage, Denied, NotFound, Conflict, Integrity, Identity, Offline, Cannot, Missing, Stopped}
+	if diff := cmp.Diff([]Code{0, 1, 2, 3, 4, 5, 6, 7, 8, 126, 127, 130}, got); diff != "" {
+		t.Error(diff)
+	}
+}
