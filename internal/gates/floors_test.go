@@ -22,6 +22,7 @@ func floors() []floor {
 		{pkg: "keys", number: 0},
 		{pkg: "keys/session", number: 0},
 		{pkg: "vault/local", number: 0},
+		{pkg: "vault/canonical", number: 0},
 
 		{pkg: "keys/sign", number: 1},
 		{pkg: "keys/wrap", number: 1},
