@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/secr/secr/keys"
 	xterm "golang.org/x/term"
 )
 
@@ -60,13 +61,18 @@ func (q Question) noTerminal() error {
 }
 
 // Hidden asks for a secret without showing it. The bytes are exactly those typed or
-// pasted; the caller wipes them.
-func (t *Terminal) Hidden(ctx context.Context, q Question) ([]byte, error) {
+// pasted.
+func (t *Terminal) Hidden(ctx context.Context, q Question) (keys.Secret, error) {
 	prompt := Clean(q.Text) + ": "
 	if q.Multiline {
 		prompt = Clean(q.Text) + " (several lines, then Ctrl-D):\r\n"
 	}
-	return t.read(ctx, q, line{prompt: prompt, multi: q.Multiline, out: t.Err})
+	b, err := t.read(ctx, q, line{prompt: prompt, multi: q.Multiline, out: t.Err})
+	if err != nil {
+		return keys.Secret{}, err
+	}
+	defer clear(b)
+	return keys.NewSecret(b), nil
 }
 
 // Ask asks for one visible line and returns it without surrounding space.

@@ -59,10 +59,10 @@ func ask(ctx context.Context, t *Terminal, name string) (string, error) {
 	switch name {
 	case "hidden":
 		b, err := t.Hidden(ctx, Question{Text: "Value of \x1b[2JA", What: "the value of A", Flag: "--file or standard input"})
-		return string(b), err
+		return string(b.Reveal()), err
 	case "multiline":
 		b, err := t.Hidden(ctx, Question{Text: "Value", Multiline: true})
-		return string(b), err
+		return string(b.Reveal()), err
 	case "confirm":
 		yes, err := t.Confirm(ctx, Question{Text: "Remove it?", Flag: "--yes"})
 		return fmt.Sprint(yes), err
