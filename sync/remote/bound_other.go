@@ -1,0 +1,7 @@
+//go:build !linux
+
+package remote
+
+import "os/exec"
+
+func bound(*exec.Cmd) {}

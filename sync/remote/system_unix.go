@@ -1,0 +1,32 @@
+//go:build unix
+
+package remote
+
+import (
+	"io/fs"
+	"os/exec"
+	"syscall"
+)
+
+const gitProgram = "git"
+
+func isProgram(info fs.FileInfo) bool { return info.Mode().IsRegular() && info.Mode()&0o111 != 0 }
+
+// detach gives git a session of its own, so that nothing under it finds a terminal to
+// ask on and all of it can be ended together. With prompts it stays where the user's
+// keyboard reaches it: a background group could not read the terminal.
+func detach(cmd *exec.Cmd, prompt Prompt) {
+	if prompt == PromptTerminal {
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		return
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+}
+
+// finish ends what a stopped git may have left running.
+func finish(cmd *exec.Cmd) {
+	if cmd.SysProcAttr != nil && cmd.SysProcAttr.Setsid {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that nothing is left
+	}
+}

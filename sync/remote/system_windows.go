@@ -1,0 +1,17 @@
+//go:build windows
+
+package remote
+
+import (
+	"io/fs"
+	"os/exec"
+)
+
+const gitProgram = "git.exe"
+
+func isProgram(info fs.FileInfo) bool { return info.Mode().IsRegular() }
+
+// detach leaves git in the console it was started from; ending it ends its pipes.
+func detach(*exec.Cmd, Prompt) {}
+
+func finish(*exec.Cmd) {}
