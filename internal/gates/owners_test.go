@@ -104,7 +104,7 @@ func ownerComplaints(s source) []string {
 		switch {
 		case !known:
 			out = append(out, fmt.Sprintf("%s: %s has no owner: give it one in internal/gates/owners_test.go, and a line in ARCHITECTURE.md", s.path, i))
-		case s.test:
+		case s.test, isTestSupport(s.pkg):
 		case o.testOnly:
 			out = append(out, fmt.Sprintf("%s: %s is for tests only", s.path, i))
 		case !o.owns(s.pkg):

@@ -64,7 +64,7 @@ func cmdOnly() []string {
 // processComplaints finds uses of the process's environment, exit and clock below cmd.
 // Uses count, not only calls: a function value would carry the same power.
 func processComplaints(s source) []string {
-	if s.test || strings.HasPrefix(s.pkg, "cmd/") || strings.HasPrefix(s.pkg, "bench/") {
+	if s.test || isTestSupport(s.pkg) || strings.HasPrefix(s.pkg, "cmd/") || strings.HasPrefix(s.pkg, "bench/") {
 		return nil
 	}
 	var out []string
