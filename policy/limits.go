@@ -20,7 +20,6 @@ const (
 	MaxEpoch           = 4096    // the last epoch of a role, an environment or the audit key
 	MaxName            = 32      // bytes of a handle, or of the name of a role, an environment or a device
 	MaxText            = 128     // bytes of a display name or an email address
-	MaxSecretName      = 128     // bytes of a secret's name
 	MaxAllowedNames    = 256     // special names that one environment allows
 	MaxTemplateEntries = 1024    // entries of one template
 	MaxTemplateNote    = 256     // bytes of the note of a template's entry

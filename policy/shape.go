@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/secr/secr/vault/canonical"
 )
 
 // The checks of this file see one file each. They say what is wrong; the caller says
@@ -52,9 +54,9 @@ func (e *Environment) check() error {
 		return errors.New("there is not one commitment an epoch")
 	case !all(e.EnvironmentCommitments, validSum) || !all(e.NamesCommitments, validSum) || !validSum(e.IDCommitment):
 		return errors.New("a commitment is no SHA-256 in hex")
-	case len(e.AllowNames) > MaxAllowedNames || !all(e.AllowNames, ValidSecretName) || !ascending(e.AllowNames):
+	case len(e.AllowNames) > MaxAllowedNames || !all(e.AllowNames, canonical.ValidSecretName) || !canonical.Ascending(e.AllowNames):
 		return errors.New("allow_names is no sorted list of names of secrets")
-	case len(e.RequireKMS) > MaxCloudKeys || !all(e.RequireKMS, ValidID) || !ascending(e.RequireKMS):
+	case len(e.RequireKMS) > MaxCloudKeys || !all(e.RequireKMS, ValidID) || !canonical.Ascending(e.RequireKMS):
 		return errors.New("require_kms is no sorted list of ids of cloud keys")
 	case e.Due && len(e.RequireKMS) == 0:
 		return errors.New("due without require_kms")
@@ -72,11 +74,11 @@ func (m *Member) check() error {
 		return errors.New("id is no id")
 	case !ValidName(m.Handle):
 		return errors.New("handle is no handle")
-	case !validText(m.Name, MaxText) || !validText(m.Email, MaxText):
+	case !canonical.ValidText(m.Name, MaxText) || !canonical.ValidText(m.Email, MaxText):
 		return fmt.Errorf("name or email is longer than %d bytes or holds control characters", MaxText)
 	case m.Kind != Person && m.Kind != Service:
 		return errors.New("kind is neither person nor service")
-	case len(m.Roles) > MaxRoles || !all(m.Roles, ValidName) || !ascending(m.Roles):
+	case len(m.Roles) > MaxRoles || !all(m.Roles, ValidName) || !canonical.Ascending(m.Roles):
 		return errors.New("roles is no sorted list of roles")
 	case len(m.Devices) < 1 || len(m.Devices) > MaxDevices:
 		return fmt.Errorf("there are not 1 to %d devices", MaxDevices)
@@ -116,9 +118,9 @@ func (c *CloudKey) check() error {
 	switch {
 	case !ValidID(c.ID):
 		return errors.New("id is no id")
-	case len(c.Roles) > MaxRoles || !all(c.Roles, ValidName) || !ascending(c.Roles):
+	case len(c.Roles) > MaxRoles || !all(c.Roles, ValidName) || !canonical.Ascending(c.Roles):
 		return errors.New("roles is no sorted list of roles")
-	case !ascending(c.Waiting) || !all(c.Waiting, func(r string) bool { return slices.Contains(c.Roles, r) }):
+	case !canonical.Ascending(c.Waiting) || !all(c.Waiting, func(r string) bool { return slices.Contains(c.Roles, r) }):
 		return errors.New("waiting is no sorted part of roles")
 	}
 	return CheckCloudName(c.Provider, c.Key)
@@ -134,13 +136,13 @@ func (t *Template) check() error {
 	types := []TemplateType{TypeString, TypeInteger, TypeURL, TypeBoolean, TypeFile}
 	for i, e := range t.Entries {
 		switch {
-		case !ValidSecretName(e.Name):
+		case !canonical.ValidSecretName(e.Name):
 			return fmt.Errorf("entry %d: name is no secret's name", i+1)
 		case i > 0 && t.Entries[i-1].Name >= e.Name:
 			return fmt.Errorf("entry %d: entries are not sorted by name", i+1)
 		case !slices.Contains(types, e.Type):
 			return fmt.Errorf("entry %d: type is none of string, integer, url, boolean and file", i+1)
-		case !validText(e.Note, MaxTemplateNote):
+		case !canonical.ValidText(e.Note, MaxTemplateNote):
 			return fmt.Errorf("entry %d: note is longer than %d bytes or holds control characters", i+1, MaxTemplateNote)
 		}
 	}
@@ -153,7 +155,7 @@ func (i *Invite) check() error {
 		return errors.New("id or by is no id")
 	case !ValidName(i.Handle):
 		return errors.New("handle is no handle")
-	case len(i.Roles) > MaxRoles || !all(i.Roles, ValidName) || !ascending(i.Roles):
+	case len(i.Roles) > MaxRoles || !all(i.Roles, ValidName) || !canonical.Ascending(i.Roles):
 		return errors.New("roles is no sorted list of roles")
 	case i.Expires < 1 || !validTime(i.Expires):
 		return errors.New("expires is no time")

@@ -192,3 +192,33 @@ func unchanged(path string, same bool) error {
 	}
 	return nil
 }
+
+// Founded says whether p may be the policy of a new vault: everything is in use and at
+// its first epoch, and nobody is there but one member with one device. That he is the
+// founder, the chain says.
+func Founded(p *Policy) error {
+	if p.Format() != Format {
+		return denied(FormatPath, "a vault is founded with format %d", Format)
+	}
+	if len(p.members) != 1 {
+		return denied(memberFolder, "a vault is founded by one member")
+	}
+	if p.audit.value.Epoch != 1 {
+		return denied(AuditPath, "a new audit key begins at epoch 1")
+	}
+	if len(p.invites) > 0 || len(p.cloudKeys) > 0 {
+		return denied(Folder, "a vault is founded without invites and cloud keys")
+	}
+	for id, m := range p.members {
+		if len(m.brief.devices) != 1 {
+			return denied(MemberPath(id), "a vault is founded with one device")
+		}
+	}
+	blank := empty()
+	for _, step := range []func(old, new *Policy) error{environmentTransitions, roleTransitions, memberTransitions} {
+		if err := step(blank, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
