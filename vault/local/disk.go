@@ -167,6 +167,23 @@ func (d Disk) SyncFolder(path string) error {
 	return syncFolder(path)
 }
 
+// SyncFile puts the content of a file on the disk that something else wrote.
+func (d Disk) SyncFile(path string) error {
+	if err := d.before(Op{Kind: OpSync, Path: path}); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Windows syncs only what is open for writing, which a pack of Git's is not.
+	if err := f.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
 // Mkdir creates one folder, 0700. It is no error if there is one.
 func (d Disk) Mkdir(path string) error {
 	if err := d.before(Op{Kind: OpMakeFolder, Path: path}); err != nil {

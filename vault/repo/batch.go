@@ -152,6 +152,6 @@ func (r *Repo) write(ctx context.Context, hashes []Hash, objects map[Hash]object
 	if _, err := w.finish(); err != nil {
 		return err
 	}
-	_, _, err = r.store.relist()
+	_, err = r.store.relist()
 	return errors.Join(err, ctx.Err())
 }

@@ -61,6 +61,31 @@ func (i *inflater) inflate(size int) ([]byte, error) {
 	return readExactly(z, size)
 }
 
+// inflateFrom reads zlib streams out of a reader that is not buffered
+// further, so that the reader ends up exactly behind each stream.
+type inflateFrom struct {
+	zlib io.ReadCloser
+}
+
+func (i *inflateFrom) inflate(r flateReader, size int) ([]byte, error) {
+	var err error
+	if i.zlib == nil {
+		i.zlib, err = zlib.NewReader(r)
+	} else {
+		err = i.zlib.(zlib.Resetter).Reset(r, nil)
+	}
+	if err != nil {
+		return nil, streamError(err)
+	}
+	return readExactly(i.zlib, size)
+}
+
+// flateReader is what package flate reads from without a buffer of its own.
+type flateReader interface {
+	io.Reader
+	io.ByteReader
+}
+
 // readExactly reads size bytes, and then the end with its checksum.
 func readExactly(z io.Reader, size int) ([]byte, error) {
 	out := make([]byte, size)

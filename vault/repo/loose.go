@@ -2,6 +2,7 @@ package repo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -114,4 +115,46 @@ func deflateLoose(def *deflater, k kind, data []byte) ([]byte, error) {
 		return stored(nil, whole), nil
 	}
 	return def.deflate(nil, kindTree, whole)
+}
+
+// loose lists the loose objects that have any content.
+func (s *store) loose(ctx context.Context) ([]Hash, error) {
+	var found []Hash
+	err := s.looseFiles(ctx, func(path string, h Hash, known bool) error {
+		if fi, err := os.Lstat(path); known && err == nil && fi.Mode().IsRegular() && fi.Size() > 0 {
+			found = append(found, h)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// looseFiles calls f for every file in the folders of loose objects; known
+// is false if its name is not that of an object.
+func (s *store) looseFiles(ctx context.Context, f func(path string, h Hash, known bool) error) error {
+	folders, err := os.ReadDir(s.folder)
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		prefix := folder.Name()
+		if len(prefix) != 2 || !folder.IsDir() {
+			continue
+		}
+		path := filepath.Join(s.folder, prefix)
+		entries, err := os.ReadDir(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			h, err := ParseHash(prefix + e.Name())
+			if err := f(filepath.Join(path, e.Name()), h, err == nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -27,7 +28,15 @@ type pack struct {
 	file  *os.File
 	size  int64
 	err   error // why it can't be used
+
+	// While a pack has no index yet, known is what has been found in it, and
+	// work how many bytes its deltas may still produce.
+	known map[Hash]int64
+	work  *int64
 }
+
+// errNoBase means that a delta names a base by a hash that its pack lacks.
+var errNoBase = fmt.Errorf("%w: the base of a delta is not in its pack", ErrDamaged)
 
 // packEntry is the start of an object in a pack.
 type packEntry struct {
@@ -39,7 +48,7 @@ type packEntry struct {
 
 // open opens both files once. The caller holds mu.
 func (p *pack) open() error {
-	if p.index != nil || p.err != nil {
+	if p.file != nil || p.err != nil {
 		return p.err
 	}
 	index, file, size, err := openPack(p.path)
@@ -102,9 +111,11 @@ func (p *pack) close() {
 	defer p.mu.Unlock()
 	if p.index != nil {
 		p.index.close()
-		p.file.Close()
-		p.index, p.file = nil, nil
 	}
+	if p.file != nil {
+		p.file.Close()
+	}
+	p.index, p.file = nil, nil
 }
 
 // find returns where an object starts, or false.
@@ -195,12 +206,15 @@ func (p *pack) baseOffset(e packEntry, off int64) (int64, error) {
 	if e.kind == kindOffsetDelta {
 		return e.base, nil
 	}
-	base, ok, err := p.find(e.ref)
-	if err != nil {
-		return 0, err
+	base, ok := p.known[e.ref]
+	if p.known == nil {
+		var err error
+		if base, ok, err = p.find(e.ref); err != nil {
+			return 0, err
+		}
 	}
 	if !ok || base == off {
-		return 0, damaged("the base of a delta is not in its pack")
+		return 0, errNoBase
 	}
 	return base, nil
 }
@@ -212,6 +226,11 @@ func (p *pack) apply(k kind, data []byte, deltas [][]byte, offsets []int64, limi
 		next, err := applyDelta(data, deltas[i], limit)
 		if err != nil {
 			return 0, nil, err
+		}
+		if p.work != nil {
+			if *p.work -= int64(len(next)); *p.work < 0 {
+				return 0, nil, tooLarge("what the deltas of a pack come to")
+			}
 		}
 		p.store.cache.put(p, offsets[i], k, next)
 		data = next

@@ -38,38 +38,32 @@ func (s *store) list() ([]*pack, error) {
 	if packs != nil {
 		return packs, nil
 	}
-	packs, _, err := s.relist()
-	return packs, err
+	return s.relist()
 }
 
-// relist looks again which packs there are, and reports whether that has
-// changed. A pack counts when both its files are there: the index is always
-// the last to come and the first to go.
-func (s *store) relist() ([]*pack, bool, error) {
-	names, err := packNames(s.packFolder())
-	if err != nil {
-		return nil, false, err
-	}
+// relist looks again which packs there are. A pack counts when both its
+// files are there: the index is always the last to come and the first to go.
+// Packs that are gone may be in use by another reader in this process: they
+// are left to the garbage collector, which closes their files.
+func (s *store) relist() ([]*pack, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	names, err := packNames(s.packFolder())
+	if err != nil {
+		return nil, err
+	}
 	known := map[string]*pack{}
 	for _, p := range s.packs {
 		known[p.path] = p
 	}
-	changed := s.packs == nil
-	packs := make([]*pack, 0, len(names))
-	for _, path := range names {
-		p, ok := known[path]
-		if !ok {
-			p, changed = &pack{path: path, store: s}, true
+	packs := make([]*pack, len(names))
+	for i, path := range names {
+		if packs[i] = known[path]; packs[i] == nil {
+			packs[i] = &pack{path: path, store: s}
 		}
-		delete(known, path)
-		packs = append(packs, p)
 	}
-	// Packs that are gone may be in use by another reader in this process:
-	// they are left to the garbage collector, which closes their files.
 	s.packs = packs
-	return packs, changed || len(known) > 0, nil
+	return packs, nil
 }
 
 // packNames lists the packs in a folder, newest first.
@@ -132,14 +126,14 @@ func (s *store) read(h Hash, limit int) (kind, []byte, error) {
 	if err == nil || errors.Is(err, ErrTooLarge) {
 		return k, data, err
 	}
-	packs, changed, lerr := s.relist()
+	now, lerr := s.relist()
 	if lerr != nil {
 		return 0, nil, lerr
 	}
-	if !changed {
+	if slices.Equal(packs, now) {
 		return 0, nil, err
 	}
-	return s.readFrom(packs, h, limit)
+	return s.readFrom(now, h, limit)
 }
 
 // readFrom reads an object from the first place where it is whole.
@@ -204,11 +198,11 @@ func (s *store) has(h Hash) (bool, error) {
 	if s.packed(packs, h) || s.hasLoose(h) {
 		return true, nil
 	}
-	packs, changed, err := s.relist()
-	if err != nil || !changed {
+	now, err := s.relist()
+	if err != nil || slices.Equal(packs, now) {
 		return false, err
 	}
-	return s.packed(packs, h), nil
+	return s.packed(now, h), nil
 }
 
 func (s *store) packed(packs []*pack, h Hash) bool {
