@@ -1,0 +1,202 @@
+package chain
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha1"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// dir is a folder of the vault. It is never changed after it was made: a new state
+// shares every folder that its change did not touch. A dir knows its git id, so that the
+// tree a commit names is computed from what was verified, and never looked up.
+type dir struct {
+	id      [20]byte
+	entries []entry // in git's order
+}
+
+// entry is a folder or a file; the other is nil.
+type entry struct {
+	name string
+	dir  *dir
+	file *file
+}
+
+// file is what the chain keeps of a file.
+type file struct {
+	id     [20]byte
+	sum    [32]byte
+	size   int64
+	secret secret // of files under secrets/, otherwise zero
+}
+
+// secret is what the chain keeps of a record's header.
+type secret struct {
+	epoch, version, seq, since uint64
+	deleted                    bool
+}
+
+// edit puts a file at a path, or deletes what is there.
+type edit struct {
+	path string
+	file *file // nil to delete
+}
+
+// compareEntries is git's order: a folder sorts as if its name ended in a slash.
+func compareEntries(a, b entry) int {
+	n := min(len(a.name), len(b.name))
+	if c := cmp.Compare(a.name[:n], b.name[:n]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.byteAt(n), b.byteAt(n))
+}
+
+func (e entry) byteAt(i int) byte {
+	switch {
+	case i < len(e.name):
+		return e.name[i]
+	case e.dir != nil:
+		return '/'
+	}
+	return 0
+}
+
+// child finds an entry by name, folder or file.
+func (d *dir) child(name string) (entry, bool) {
+	if d == nil {
+		return entry{}, false
+	}
+	i, ok := search(d.entries, name)
+	if !ok {
+		return entry{}, false
+	}
+	return d.entries[i], true
+}
+
+// file finds a file by its path.
+func (d *dir) file(path string) *file {
+	name, rest, deeper := strings.Cut(path, "/")
+	e, ok := d.child(name)
+	switch {
+	case !ok:
+		return nil
+	case deeper:
+		return e.dir.file(rest)
+	}
+	return e.file
+}
+
+// dir finds a folder by its path; nil when there is none.
+func (d *dir) dir(path string) *dir {
+	for path != "" && d != nil {
+		name, rest, _ := strings.Cut(path, "/")
+		e, _ := d.child(name)
+		d, path = e.dir, rest
+	}
+	return d
+}
+
+// with makes the folder that edits leave of d. They are sorted by path, no path comes
+// twice, and none is a folder of another. The result is nil when nothing is left.
+func (d *dir) with(edits []edit) *dir {
+	if d == nil {
+		d = &dir{}
+	}
+	made, order := slices.Clone(d.entries), true
+	for len(edits) > 0 {
+		name, _, deeper := strings.Cut(edits[0].path, "/")
+		n, e := 1, entry{name: name, file: edits[0].file}
+		if deeper {
+			n = countUnder(edits, name+"/")
+			below, _ := d.child(name)
+			e = entry{name: name, dir: below.dir.with(strip(edits[:n], len(name)+1))}
+		}
+		edits = edits[n:]
+		if i, found := search(d.entries, name); found {
+			order = order && !e.empty() && (made[i].dir == nil) == (e.dir == nil)
+			made[i] = e
+		} else if !e.empty() {
+			made, order = append(made, e), false
+		}
+	}
+	if !order {
+		made = slices.DeleteFunc(made, entry.empty)
+		slices.SortFunc(made, compareEntries)
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	return &dir{id: treeID(made), entries: made}
+}
+
+// search finds a name among entries, folder or file.
+func search(entries []entry, name string) (int, bool) {
+	for _, want := range [...]entry{{name: name}, {name: name, dir: &dir{}}} {
+		if i, ok := slices.BinarySearchFunc(entries, want, compareEntries); ok {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (e entry) empty() bool { return e.dir == nil && e.file == nil }
+
+func countUnder(edits []edit, prefix string) int {
+	n := 0
+	for n < len(edits) && strings.HasPrefix(edits[n].path, prefix) {
+		n++
+	}
+	return n
+}
+
+func strip(edits []edit, n int) []edit {
+	below := make([]edit, len(edits))
+	for i, e := range edits {
+		below[i] = edit{path: e.path[n:], file: e.file}
+	}
+	return below
+}
+
+// treeID is the git id of a tree whose files have mode 100644 and whose folders have
+// mode 40000, the only ones there are.
+func treeID(entries []entry) [20]byte {
+	var b bytes.Buffer
+	b.Grow(len(entries) * 72)
+	for _, e := range entries {
+		mode, id := "100644 ", [20]byte{}
+		if e.dir != nil {
+			mode, id = "40000 ", e.dir.id
+		} else {
+			id = e.file.id
+		}
+		b.WriteString(mode)
+		b.WriteString(e.name)
+		b.WriteByte(0)
+		b.Write(id[:])
+	}
+	h := sha1.New()
+	h.Write(append(strconv.AppendInt([]byte("tree "), int64(b.Len()), 10), 0))
+	h.Write(b.Bytes())
+	return [20]byte(h.Sum(nil))
+}
+
+// walk calls yield for every file under d in the order of the tree, until it returns
+// false.
+func (d *dir) walk(prefix string, yield func(path string, f *file) bool) bool {
+	if d == nil {
+		return true
+	}
+	for _, e := range d.entries {
+		path := prefix + e.name
+		if e.file != nil {
+			if !yield(path, e.file) {
+				return false
+			}
+		} else if !e.dir.walk(path+"/", yield) {
+			return false
+		}
+	}
+	return true
+}
