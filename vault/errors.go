@@ -1,0 +1,100 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/secr/secr/policy"
+)
+
+var (
+	// ErrNoVault says that this machine has no vault of that id.
+	ErrNoVault = errors.New("this machine has no such vault")
+	// ErrNoIdentity says that a key was needed and the caller has no seed.
+	ErrNoIdentity = errors.New("no identity on this machine")
+	// ErrNotMember says that this identity has no device in the vault, or none any more.
+	ErrNotMember = errors.New("this identity is no member's")
+	// ErrExpired says that the member's or the device's time is over.
+	ErrExpired = errors.New("this membership has expired")
+	// ErrNoEnvironment says that there is no such environment, or that it is retired.
+	ErrNoEnvironment = errors.New("no such environment")
+	// ErrNoSecret says that an environment has no secret of that name, or no such version.
+	ErrNoSecret = errors.New("no such secret")
+	// ErrReadOnly says that an older state was asked to change.
+	ErrReadOnly = errors.New("an older state can't be changed")
+	// ErrMixed says that one draft holds changes of policy and of secrets.
+	ErrMixed = errors.New("policy and secrets can't change in one change")
+	// ErrDue says that an environment's key must turn before anything else there.
+	ErrDue = errors.New("the environment's key must turn first, which needs its cloud key")
+	// ErrNoReason says that policy wants to know why a value is read.
+	ErrNoReason = errors.New("this environment wants a reason for every reading")
+	// ErrNoWitness says that a reading without a witness was refused.
+	ErrNoWitness = errors.New("a reading needs a witness")
+	// ErrNoChange says that a change is not in the vault's history.
+	ErrNoChange = errors.New("no such change")
+	// ErrNotDescendant says that a state does not come after the head.
+	ErrNotDescendant = errors.New("the state does not descend from the head")
+	// ErrCloud says that a key needs a cloud that was not reached.
+	ErrCloud = errors.New("a cloud key is needed and was not reached")
+)
+
+// NameError says that a secret can't have a name.
+type NameError struct{ Name string }
+
+// Error tells which name and why. The name is the caller's own word.
+func (e *NameError) Error() string {
+	return fmt.Sprintf("%q is no name of a secret: letters, digits and _, at most 128, no digit first", e.Name)
+}
+
+// DeniedError says what a member lacks. Errors of this type are found with
+// errors.As.
+type DeniedError struct {
+	Handle      string       // who
+	Environment string       // where, or empty for the vault
+	Need        policy.Level // on the environment
+	Manage      bool         // needed on the vault
+	Audit       bool         // needed on the vault
+}
+
+// Error names who lacks what.
+func (e *DeniedError) Error() string {
+	switch {
+	case e.Manage:
+		return fmt.Sprintf("%s may not manage this vault", e.Handle)
+	case e.Audit:
+		return fmt.Sprintf("%s may not audit this vault", e.Handle)
+	}
+	return fmt.Sprintf("%s has no %s on %s", e.Handle, e.Need, e.Environment)
+}
+
+// IntegrityError says that something verified by its hash does not hold what it
+// must: a wrap that does not open, a key that is not the one committed to, a
+// record whose content lies. Whoever signed the change made it so.
+type IntegrityError struct {
+	Path   string // the file
+	Seq    uint64 // the change that brought it, 0 if unknown
+	Signer string // the handle of its author, empty if unknown
+	What   string // a sentence
+	Err    error  // the cause, or nil
+}
+
+// Error names the file, the change and its signer.
+func (e *IntegrityError) Error() string {
+	s := fmt.Sprintf("%s: %s", e.Path, e.What)
+	if e.Seq != 0 {
+		s += fmt.Sprintf(", in change %d", e.Seq)
+	}
+	if e.Signer != "" {
+		s += " signed by " + e.Signer
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *IntegrityError) Unwrap() error { return e.Err }
+
+// named wraps a sentinel with what it is about.
+func named(err error, what string) error { return fmt.Errorf("%w: %s", err, what) }

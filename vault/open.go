@@ -1,0 +1,247 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/change"
+	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/repo"
+	"github.com/secr/secr/vault/snapshot"
+)
+
+// branch is the ref that shows the head to stock git.
+const branch = "refs/heads/secr/vault"
+
+// cacheLimit bounds the file of the verified state: larger is damage.
+const cacheLimit = 1 << 30
+
+// window is how many changes are read and prepared at a time.
+const window = 256
+
+// Refresh reads the head file again, and verifies what came since the state that
+// this vault knows.
+func (v *Vault) Refresh(ctx context.Context) error {
+	if v.head != nil {
+		return ErrReadOnly
+	}
+	head, err := v.local.ReadHead()
+	if err != nil {
+		return err
+	}
+	if v.state != nil && v.state.Head().Sum == head.Sum {
+		return nil
+	}
+	base := v.state
+	if base == nil {
+		base = v.cached()
+	}
+	next, err := v.Verify(ctx, base, head.ID)
+	if err != nil {
+		return err
+	}
+	if h := next.Head(); h.Sum != head.Sum || h.Seq != head.Seq {
+		return &local.FileError{Path: filepath.Join(v.local.State(), "head"), Err: fmt.Errorf("%w: its number or hash is not that of its commit", local.ErrDamaged)}
+	}
+	v.state = next
+	if base == nil || next != base {
+		v.writeCache(next)
+	}
+	return nil
+}
+
+// Verify returns the state that a commit leaves, with every change since the head
+// of base checked; since the founding change when base is nil or when the commit
+// does not descend from it. It changes nothing. A change that breaks a rule is a
+// *chain.Error.
+func (v *Vault) Verify(ctx context.Context, base *chain.State, id repo.Hash) (*chain.State, error) {
+	path, founded, err := v.way(ctx, base, id)
+	if err != nil {
+		return nil, err
+	}
+	if founded {
+		base = nil
+	}
+	for len(path) > 0 {
+		n := min(window, len(path))
+		if base, err = v.advance(ctx, base, path[:n]); err != nil {
+			return nil, err
+		}
+		path = path[n:]
+	}
+	return base, nil
+}
+
+// way is the commits after base's head up to id, oldest first. founded says that
+// it starts at the founding change.
+func (v *Vault) way(ctx context.Context, base *chain.State, id repo.Hash) (path []repo.Hash, founded bool, err error) {
+	for at := id; ; {
+		if base != nil && at == base.Head().ID {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		raw, err := v.repo.Commit(at)
+		if err != nil {
+			return nil, false, fmt.Errorf("read change %x: %w", at[:4], err)
+		}
+		c, err := change.Parse(raw)
+		if err != nil {
+			return nil, false, err
+		}
+		path = append(path, at)
+		if c.Founding() {
+			founded = true
+			break
+		}
+		at = c.Parent
+	}
+	for i, j := 0, len(path)-1; i < j; i, j = i+1, j-1 {
+		path[i], path[j] = path[j], path[i]
+	}
+	return path, founded, nil
+}
+
+// advance applies commits to base, which is nil before the founding change. What
+// needs no state is done on all cores.
+func (v *Vault) advance(ctx context.Context, base *chain.State, path []repo.Hash) (*chain.State, error) {
+	prepared := make([]*chain.Prepared, len(path))
+	raws := make([][]byte, len(path))
+	trees := make([]repo.Hash, len(path)+1)
+	if base != nil {
+		trees[0] = base.Tree()
+	}
+	for i, id := range path {
+		raw, err := v.repo.Commit(id)
+		if err != nil {
+			return nil, fmt.Errorf("read change %x: %w", id[:4], err)
+		}
+		c, err := change.Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		raws[i], trees[i+1] = raw, c.Tree
+	}
+	err := parallel(len(path), func(i int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		touched, err := v.touched(trees[i], trees[i+1])
+		if err == nil {
+			prepared[i] = chain.Prepare(path[i], raws[i], touched)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range prepared {
+		if base == nil {
+			base, err = chain.FoundPrepared(p)
+		} else {
+			base, err = base.ApplyPrepared(p)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return base, nil
+}
+
+// touched is what lies between two trees.
+func (v *Vault) touched(old, new repo.Hash) ([]chain.Touched, error) {
+	diff, err := repo.Diff(v.repo, old, new, chain.MaxTouched)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]chain.Touched, len(diff))
+	for i, d := range diff {
+		out[i].Path = d.Path
+		if d.New == (repo.Hash{}) {
+			continue
+		}
+		data, err := v.repo.Blob(d.New)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", d.Path, err)
+		}
+		out[i].New = &chain.Blob{Hash: d.New, Data: data}
+	}
+	return out, nil
+}
+
+// parallel calls f for 0 to n-1 on all cores, and returns the error of the
+// lowest number that failed.
+func parallel(n int, f func(int) error) error {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			for i := w; i < n; i += workers {
+				errs[i] = f(i)
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Vault) cachePath() string { return filepath.Join(v.local.Cache(), "state") }
+
+// cached is the verified state of an earlier run: the SHA-256 of an encoding, then
+// the encoding. It is nil when there is none, or a damaged one.
+func (v *Vault) cached() *chain.State {
+	data, err := local.ReadFile(v.cachePath(), cacheLimit)
+	if err != nil || len(data) < sha256.Size {
+		return nil
+	}
+	if sha256.Sum256(data[sha256.Size:]) != [sha256.Size]byte(data[:sha256.Size]) {
+		return nil
+	}
+	return nil
+}
+
+// writeCache keeps a verified state. It is a cache: a folder that can't be written
+// costs time at the next run, and nothing else.
+func (v *Vault) writeCache(s *chain.State) {
+	data := []byte("x")
+	sum := sha256.Sum256(data)
+	_ = snapshot.WriteFile(v.cachePath(), append(sum[:], data...))
+}
+
+// healRef puts the ref right that shows the head to stock git: it is written
+// after the head file, so that a crash between leaves it behind. A vault that
+// can't be written, or that somebody else is writing, stays as it is.
+func (v *Vault) healRef(ctx context.Context) error {
+	at, err := v.repo.Ref(branch)
+	if err == nil && at == v.Head().ID {
+		return nil
+	}
+	now, cancel := context.WithCancel(ctx)
+	cancel() // one attempt: who holds the lock will write the ref himself
+	lock, err := v.local.Lock(now, "open")
+	if err != nil {
+		return nil
+	}
+	defer lock.Unlock()
+	if err := v.Refresh(ctx); err != nil {
+		return err
+	}
+	if err := v.repo.SetRef(branch, v.Head().ID); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}

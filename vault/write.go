@@ -1,0 +1,188 @@
+package vault
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/change"
+	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/repo"
+)
+
+// writer makes changes on top of a state, into a batch that nobody sees before it
+// is flushed.
+type writer struct {
+	v     *Vault
+	base  *chain.State // nil for the founding change
+	batch *repo.Batch
+	files map[string][]byte // of the change being made; nil deletes
+}
+
+func (v *Vault) writer(base *chain.State) *writer {
+	return &writer{v: v, base: base, batch: v.repo.Batch()}
+}
+
+// commit makes the change of a draft and returns the state that it leaves, or the
+// base when there is nothing to do. The new state was judged by the same rules
+// that every other client has.
+func (w *writer) commit(ctx context.Context, d *Draft, subject string) (*chain.State, error) {
+	if err := change.CheckSubject(subject); err != nil {
+		return nil, err
+	}
+	who, err := w.plan(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if !d.report.Changed() {
+		return w.base, nil
+	}
+	return w.sign(who, subject, d.op)
+}
+
+// plan works out the files of a draft's change, and says who makes it.
+func (w *writer) plan(ctx context.Context, d *Draft) (me, error) {
+	who, err := w.v.holder(ctx)
+	if err != nil {
+		return me{}, err
+	}
+	now, err := w.v.now()
+	if err != nil {
+		return me{}, err
+	}
+	if who.Member.Expired(now) || who.Device.Expired(now) {
+		return me{}, named(ErrExpired, who.Member.Handle)
+	}
+	w.files = map[string][]byte{}
+	p := w.base.Policy()
+	d.report = Report{Before: p, After: p}
+	policies := len(d.edits) > 0 || d.rotate
+	switch {
+	case policies && len(d.targets) > 0:
+		return me{}, ErrMixed
+	case policies:
+		if !p.Manages(who.Member.ID) {
+			return me{}, &DeniedError{Handle: who.Member.Handle, Manage: true}
+		}
+		return who, w.govern(ctx, d)
+	}
+	return who, w.secrets(ctx, d)
+}
+
+// sign writes the files as a signed change on the base, and judges it.
+func (w *writer) sign(who me, subject string, op change.Op) (*chain.State, error) {
+	now, err := w.v.now()
+	if err != nil {
+		return nil, err
+	}
+	touched, edits, sums := w.touched()
+	c := change.Draft{
+		Author:     change.Author{Handle: who.Member.Handle, Device: who.device.id, Vault: w.v.ID()},
+		Time:       now,
+		Subject:    subject,
+		Seq:        1,
+		Op:         op,
+		ChangesSum: change.ChangesSum(sums),
+	}
+	tree := repo.Hash{}
+	if w.base != nil {
+		h := w.base.Head()
+		c.Parent, c.ParentSum, c.Seq = h.ID, h.Sum, h.Seq+1
+		tree = w.base.Tree()
+	}
+	if tree, err = w.batch.Edit(tree, edits); err != nil {
+		return nil, err
+	}
+	c.Tree = tree
+	raw, err := c.Encode(who.signer.SignCommit)
+	if err != nil {
+		return nil, err
+	}
+	id := w.batch.Commit(raw)
+	if w.base == nil {
+		return chain.Found(raw, touched)
+	}
+	return w.base.Apply(id, raw, touched)
+}
+
+// touched lists the files as the chain, the tree and the sum of changes want them.
+func (w *writer) touched() ([]chain.Touched, map[string]repo.Hash, []change.Sum) {
+	paths := slices.Sorted(maps.Keys(w.files))
+	touched := make([]chain.Touched, len(paths))
+	edits := make(map[string]repo.Hash, len(paths))
+	sums := make([]change.Sum, len(paths))
+	for i, path := range paths {
+		touched[i].Path = path
+		edits[path] = repo.Hash{}
+		if data := w.files[path]; data != nil {
+			h := w.batch.Blob(data)
+			touched[i].New = &chain.Blob{Hash: h, Data: data}
+			edits[path] = h
+		}
+		sums[i] = touched[i].SumOf()
+	}
+	return touched, edits, sums
+}
+
+// file reads a file of the base.
+func (w *writer) file(path string) ([]byte, error) { return w.v.file(w.base, path) }
+
+// moveHead makes a state the head whose objects are durable. The caller holds the
+// lock. The head file is the change; nothing after it can undo or fail it. paths are
+// the files that changed, or nil if that is not known.
+func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[string][]byte) error {
+	h := next.Head()
+	if err := v.local.WriteHead(local.Head{Seq: h.Seq, ID: h.ID, Sum: h.Sum}); err != nil {
+		return err
+	}
+	old := v.state
+	v.state = next
+	_ = v.repo.SetRef(branch, h.ID) // healed by the next Open
+	v.writeCache(next)
+	v.moveSnapshots(ctx, old, paths)
+	return nil
+}
+
+// Adopt makes a verified state the head: one that [Vault.Verify] returned and that
+// descends from the head. With another one it fails with [ErrNotDescendant], and
+// nothing changes.
+func (v *Vault) Adopt(ctx context.Context, s *chain.State) error {
+	if v.head != nil {
+		return ErrReadOnly
+	}
+	lock, err := v.local.Lock(ctx, "adopt")
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if err := v.Refresh(ctx); err != nil {
+		return err
+	}
+	head := v.Head()
+	link, ok := s.Link(head.Seq)
+	if !ok || link.Sum != head.Sum || s.VaultID() != v.ID() {
+		return ErrNotDescendant
+	}
+	if s.Head().Sum == head.Sum {
+		return nil
+	}
+	return v.moveHead(ctx, s, nil)
+}
+
+// everyKey lists every key in use.
+func everyKey(p *policy.Policy) []policy.KeyRef {
+	refs := []policy.KeyRef{{Kind: policy.AuditKey}}
+	for _, r := range p.Roles() {
+		if r.Active() {
+			refs = append(refs, policy.KeyRef{Kind: policy.RoleKey, Name: r.Name})
+		}
+	}
+	for _, e := range p.Environments() {
+		if e.Active() {
+			refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: e.Name})
+		}
+	}
+	return refs
+}
