@@ -174,9 +174,8 @@ func (d *Draft) Report() Report { return d.report }
 // as it is and [Report.Changed] is false.
 //
 // A crash at any point leaves the old head or the new one: objects are made
-// durable first, then the head file is replaced, which is the change. The Git ref,
-// the cached state and the snapshots follow, and are put right on the next open
-// when they did not.
+// durable first, then the head file is replaced, which is the change. The Git ref
+// and the snapshots follow, and are put right later when they did not.
 func (d *Draft) Commit(ctx context.Context, subject string) (chain.Head, error) {
 	v := d.v
 	if v.head != nil {

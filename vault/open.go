@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,14 +13,10 @@ import (
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
-	"github.com/secr/secr/vault/snapshot"
 )
 
 // branch is the ref that shows the head to stock git.
 const branch = "refs/heads/secr/vault"
-
-// cacheLimit bounds the file of the verified state: larger is damage.
-const cacheLimit = 1 << 30
 
 // window is how many changes are read and prepared at a time.
 const window = 256
@@ -39,11 +34,7 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	if v.state != nil && v.state.Head().Sum == head.Sum {
 		return nil
 	}
-	base := v.state
-	if base == nil {
-		base = v.cached()
-	}
-	next, err := v.Verify(ctx, base, head.ID)
+	next, err := v.Verify(ctx, v.state, head.ID)
 	if err != nil {
 		return err
 	}
@@ -51,9 +42,6 @@ func (v *Vault) Refresh(ctx context.Context) error {
 		return &local.FileError{Path: filepath.Join(v.local.State(), "head"), Err: fmt.Errorf("%w: its number or hash is not that of its commit", local.ErrDamaged)}
 	}
 	v.state = next
-	if base == nil || next != base {
-		v.writeCache(next)
-	}
 	return nil
 }
 
@@ -197,29 +185,6 @@ func parallel(n int, f func(int) error) error {
 		}
 	}
 	return nil
-}
-
-func (v *Vault) cachePath() string { return filepath.Join(v.local.Cache(), "state") }
-
-// cached is the verified state of an earlier run: the SHA-256 of an encoding, then
-// the encoding. It is nil when there is none, or a damaged one.
-func (v *Vault) cached() *chain.State {
-	data, err := local.ReadFile(v.cachePath(), cacheLimit)
-	if err != nil || len(data) < sha256.Size {
-		return nil
-	}
-	if sha256.Sum256(data[sha256.Size:]) != [sha256.Size]byte(data[:sha256.Size]) {
-		return nil
-	}
-	return nil
-}
-
-// writeCache keeps a verified state. It is a cache: a folder that can't be written
-// costs time at the next run, and nothing else.
-func (v *Vault) writeCache(s *chain.State) {
-	data := []byte("x")
-	sum := sha256.Sum256(data)
-	_ = snapshot.WriteFile(v.cachePath(), append(sum[:], data...))
 }
 
 // healRef puts the ref right that shows the head to stock git: it is written

@@ -140,7 +140,6 @@ func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[strin
 	old := v.state
 	v.state = next
 	_ = v.repo.SetRef(branch, h.ID) // healed by the next Open
-	v.writeCache(next)
 	v.moveSnapshots(ctx, old, paths)
 	return nil
 }
