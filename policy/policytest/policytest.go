@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 )
 
@@ -16,12 +17,23 @@ const charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 // Recipient is a well-spelled age recipient for nobody's key.
 func Recipient(seed string) string {
+	return Encode("age1pq", RecipientBytes(seed))
+}
+
+// RecipientBytes are the 1,216 bytes of a recipient: coefficients of 12 bits below
+// the modulus, then what looks random, with the last bit clear.
+func RecipientBytes(seed string) []byte {
 	var raw []byte
 	for i := 0; len(raw) < 1216; i++ {
 		sum := sha256.Sum256(fmt.Appendf(nil, "recipient %s %d", seed, i))
 		raw = append(raw, sum[:]...)
 	}
-	return Encode("age1pq", raw[:1216])
+	for i := 0; i < 1152; i += 3 {
+		raw[i+1] &^= 0x08 // bit 11 of one coefficient
+		raw[i+2] &^= 0x80 // and of the other
+	}
+	raw[1215] &= 0x7f
+	return raw[:1216]
 }
 
 // Encode is Bech32 without its limit of length.
@@ -173,3 +185,12 @@ func Edit(t testing.TB, p *policy.Policy, edit func(draft *policy.Policy)) *poli
 	}
 	return next
 }
+
+// Summed is data with its SHA-256 behind it, as caches end.
+func Summed(data []byte) []byte {
+	sum := sha256.Sum256(data)
+	return append(append([]byte{}, data...), sum[:]...)
+}
+
+// ID is an id of nothing.
+func ID(seed string) string { return keys.ID("secr/1 test", []byte(seed)) }

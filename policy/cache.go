@@ -1,0 +1,162 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+)
+
+// ErrCache says that bytes are not what [Policy.Encode] wrote. The caller drops them
+// and reads the policy's files again.
+var ErrCache = errors.New("policy: damaged cache")
+
+const cacheMagic = "secr policy cache 1\n"
+
+// Encode writes a valid policy for a cache on this machine: its files, with what is
+// needed to answer most questions about a large team without reading each member's.
+// The form is this release's own and may change with the next.
+func (p *Policy) Encode() []byte {
+	w := writer{b: []byte(cacheMagic)}
+	p.each(func(path string, raw []byte) {
+		w.bytes([]byte(path))
+		w.bytes(raw)
+		if folder, id, _ := split(path); folder == memberFolder {
+			w.brief(&p.members[id].brief)
+		}
+	})
+	sum := sha256.Sum256(w.b)
+	return append(w.b, sum[:]...)
+}
+
+// Decode reads what [Policy.Encode] wrote. It trusts it: whoever can write the cache
+// can write a policy, so it must be kept where only this user writes. Damage is found
+// by a sum and is [ErrCache]. The result shares data.
+func Decode(data []byte) (*Policy, error) {
+	end := len(data) - sha256.Size
+	if end < 0 || sha256.Sum256(data[:end]) != [sha256.Size]byte(data[end:]) {
+		return nil, ErrCache
+	}
+	rest, ok := bytes.CutPrefix(data[:end:end], []byte(cacheMagic))
+	if !ok {
+		return nil, ErrCache
+	}
+	p := empty()
+	r := reader{rest: rest}
+	for len(r.rest) > 0 && !r.failed {
+		path, raw := string(r.bytes()), r.bytes()
+		folder, id, ok := split(path)
+		switch {
+		case !ok:
+			return nil, ErrCache
+		case folder == memberFolder:
+			p.restoreMember(path, id, &memberEntry{raw: raw, brief: r.brief()})
+		default:
+			if err := p.read(path, raw); err != nil {
+				return nil, ErrCache
+			}
+		}
+	}
+	if r.failed || p.format == nil || p.audit == nil {
+		return nil, ErrCache
+	}
+	return p, nil
+}
+
+func (p *Policy) restoreMember(path, id string, m *memberEntry) {
+	p.members[id] = m
+	p.handles[m.brief.handle] = id
+	for _, d := range m.brief.devices {
+		p.devices[d.id] = id
+		p.used[onceOnly{'s', d.sign}] = path
+		p.used[onceOnly{'r', d.sum}] = path
+	}
+}
+
+// writer appends to a cache.
+type writer struct{ b []byte }
+
+func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
+func (w *writer) bytes(x []byte) {
+	w.number(uint64(len(x)))
+	w.b = append(w.b, x...)
+}
+
+func (w *writer) flag(on bool) {
+	n := uint64(0)
+	if on {
+		n = 1
+	}
+	w.number(n)
+}
+
+func (w *writer) brief(b *brief) {
+	w.bytes([]byte(b.handle))
+	w.flag(b.kind == Person)
+	w.number(uint64(b.expires))
+	w.flag(b.retired)
+	w.number(uint64(len(b.roles)))
+	for _, r := range b.roles {
+		w.bytes([]byte(r))
+	}
+	w.number(uint64(len(b.devices)))
+	for _, d := range b.devices {
+		w.bytes([]byte(d.id))
+		w.b = append(append(w.b, d.sign[:]...), d.sum[:]...)
+		w.number(uint64(d.expires))
+		w.flag(d.retired)
+	}
+}
+
+// reader reads a cache. After the first failure it returns zeros.
+type reader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *reader) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
+		r.failed, r.rest = true, nil
+		return nil
+	}
+	x := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return x
+}
+
+func (r *reader) bytes() []byte { return r.take(r.number()) }
+
+func (r *reader) array() (a [32]byte) {
+	copy(a[:], r.take(32))
+	return a
+}
+
+func (r *reader) flag() bool { return r.number() == 1 }
+
+func (r *reader) brief() brief {
+	b := brief{handle: string(r.bytes()), kind: Service}
+	if r.flag() {
+		b.kind = Person
+	}
+	b.expires, b.retired = int64(r.number()), r.flag()
+	for n := r.number(); n > 0 && !r.failed; n-- {
+		b.roles = append(b.roles, string(r.bytes()))
+	}
+	for n := r.number(); n > 0 && !r.failed; n-- {
+		b.devices = append(b.devices, briefDevice{
+			id: string(r.bytes()), sign: r.array(), sum: r.array(), expires: int64(r.number()), retired: r.flag(),
+		})
+	}
+	return b
+}
