@@ -87,11 +87,15 @@ func (v Vault) AddFloor(f Floor) error {
 	if len(floors) > floorCount {
 		floors = floors[len(floors)-floorCount:]
 	}
+	return WriteFile(v.floorPath(), []byte(formatFloors(floors)))
+}
+
+func formatFloors(floors []Floor) string {
 	text := floorMagic + "\n"
 	for _, f := range floors {
 		text += f.String() + "\n"
 	}
-	return WriteFile(v.floorPath(), []byte(text))
+	return text
 }
 
 func (v Vault) floorPath() string { return filepath.Join(v.State(), "floors") }
