@@ -178,20 +178,14 @@ func (d *Draft) Report() Report { return d.report }
 // and the snapshots follow, and are put right later when they did not.
 func (d *Draft) Commit(ctx context.Context, subject string) (chain.Head, error) {
 	v := d.v
-	if v.head != nil {
-		return chain.Head{}, ErrReadOnly
-	}
 	if d.err != nil {
 		return chain.Head{}, d.err
 	}
-	lock, err := v.local.Lock(ctx, "commit")
+	lock, err := v.lock(ctx, "commit")
 	if err != nil {
 		return chain.Head{}, err
 	}
 	defer lock.Unlock()
-	if err := v.Refresh(ctx); err != nil {
-		return chain.Head{}, err
-	}
 	w := v.writer(v.state)
 	next, err := w.commit(ctx, d, subject)
 	if err != nil {

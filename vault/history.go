@@ -149,7 +149,7 @@ func (v *Vault) At(ctx context.Context, seq uint64) (*Vault, error) {
 	if !ok {
 		return nil, named(ErrNoChange, fmt.Sprint(seq))
 	}
-	old, err := v.Verify(ctx, nil, link.ID)
+	old, err := Verify(ctx, v.repo, nil, link.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (v *Vault) init(ctx context.Context, o InitOptions, f policy.Founding, file
 		return err
 	}
 	defer lock.Unlock()
-	if v.repo, err = repo.Create(v.local.Repository()); err != nil {
+	if v.repo, err = repo.CreateOn(v.disk, v.local.Repository()); err != nil {
 		return err
 	}
 	w := v.writer(nil)

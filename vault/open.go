@@ -34,7 +34,7 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	if v.state != nil && v.state.Head().Sum == head.Sum {
 		return nil
 	}
-	next, err := v.Verify(ctx, v.state, head.ID)
+	next, err := Verify(ctx, v.repo, v.state, head.ID)
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,11 @@ func (v *Vault) Refresh(ctx context.Context) error {
 
 // Verify returns the state that a commit leaves, with every change since the head
 // of base checked; since the founding change when base is nil or when the commit
-// does not descend from it. It changes nothing. A change that breaks a rule is a
+// does not descend from it. It reads a repository, perhaps a quarantine, and changes
+// nothing. A change that breaks a rule is a
 // *chain.Error.
-func (v *Vault) Verify(ctx context.Context, base *chain.State, id repo.Hash) (*chain.State, error) {
-	path, founded, err := v.way(ctx, base, id)
+func Verify(ctx context.Context, from *repo.Repo, base *chain.State, id repo.Hash) (*chain.State, error) {
+	path, founded, err := way(ctx, from, base, id)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (v *Vault) Verify(ctx context.Context, base *chain.State, id repo.Hash) (*c
 	}
 	for len(path) > 0 {
 		n := min(window, len(path))
-		if base, err = v.advance(ctx, base, path[:n]); err != nil {
+		if base, err = advance(ctx, from, base, path[:n]); err != nil {
 			return nil, err
 		}
 		path = path[n:]
@@ -69,7 +70,7 @@ func (v *Vault) Verify(ctx context.Context, base *chain.State, id repo.Hash) (*c
 
 // way is the commits after base's head up to id, oldest first. founded says that
 // it starts at the founding change.
-func (v *Vault) way(ctx context.Context, base *chain.State, id repo.Hash) (path []repo.Hash, founded bool, err error) {
+func way(ctx context.Context, from *repo.Repo, base *chain.State, id repo.Hash) (path []repo.Hash, founded bool, err error) {
 	for at := id; ; {
 		if base != nil && at == base.Head().ID {
 			break
@@ -77,7 +78,7 @@ func (v *Vault) way(ctx context.Context, base *chain.State, id repo.Hash) (path 
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		raw, err := v.repo.Commit(at)
+		raw, err := from.Commit(at)
 		if err != nil {
 			return nil, false, fmt.Errorf("read change %x: %w", at[:4], err)
 		}
@@ -100,7 +101,7 @@ func (v *Vault) way(ctx context.Context, base *chain.State, id repo.Hash) (path 
 
 // advance applies commits to base, which is nil before the founding change. What
 // needs no state is done on all cores.
-func (v *Vault) advance(ctx context.Context, base *chain.State, path []repo.Hash) (*chain.State, error) {
+func advance(ctx context.Context, from *repo.Repo, base *chain.State, path []repo.Hash) (*chain.State, error) {
 	prepared := make([]*chain.Prepared, len(path))
 	raws := make([][]byte, len(path))
 	trees := make([]repo.Hash, len(path)+1)
@@ -108,7 +109,7 @@ func (v *Vault) advance(ctx context.Context, base *chain.State, path []repo.Hash
 		trees[0] = base.Tree()
 	}
 	for i, id := range path {
-		raw, err := v.repo.Commit(id)
+		raw, err := from.Commit(id)
 		if err != nil {
 			return nil, fmt.Errorf("read change %x: %w", id[:4], err)
 		}
@@ -122,7 +123,7 @@ func (v *Vault) advance(ctx context.Context, base *chain.State, path []repo.Hash
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		touched, err := v.touched(trees[i], trees[i+1])
+		touched, err := touchedBetween(from, trees[i], trees[i+1])
 		if err == nil {
 			prepared[i] = chain.Prepare(path[i], raws[i], touched)
 		}
@@ -145,8 +146,8 @@ func (v *Vault) advance(ctx context.Context, base *chain.State, path []repo.Hash
 }
 
 // touched is what lies between two trees.
-func (v *Vault) touched(old, new repo.Hash) ([]chain.Touched, error) {
-	diff, err := repo.Diff(v.repo, old, new, chain.MaxTouched)
+func touchedBetween(from *repo.Repo, old, new repo.Hash) ([]chain.Touched, error) {
+	diff, err := repo.Diff(from, old, new, chain.MaxTouched)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +157,7 @@ func (v *Vault) touched(old, new repo.Hash) ([]chain.Touched, error) {
 		if d.New == (repo.Hash{}) {
 			continue
 		}
-		data, err := v.repo.Blob(d.New)
+		data, err := from.Blob(d.New)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", d.Path, err)
 		}

@@ -44,6 +44,8 @@ type Options struct {
 	Clock func() time.Time
 	// Clouds reaches cloud keys; nil reaches none.
 	Clouds Clouds
+	// Disk is what the vault is written to; the zero Disk is the machine's.
+	Disk local.Disk
 }
 
 // Clouds reaches cloud keys.
@@ -59,6 +61,7 @@ type Vault struct {
 	repo   *repo.Repo
 	clock  func() time.Time
 	clouds Clouds
+	disk   local.Disk
 	state  *chain.State
 	ring   *ring
 	head   *chain.State // of a view: the newest state, which unlocks; nil otherwise
@@ -77,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if v.repo, err = repo.Open(v.local.Repository()); err != nil {
+	if v.repo, err = repo.OpenOn(v.disk, v.local.Repository()); err != nil {
 		return nil, err
 	}
 	if err := v.Refresh(ctx); err != nil {
@@ -87,13 +90,46 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	return v, v.healRef(ctx)
 }
 
+// Establish makes a verified state the head of a vault that this machine had not,
+// and opens it: what follows a first fetch. The state's objects are in the
+// vault's repository. A vault that is there already is opened as it is, which is
+// an error unless the state descends from its head.
+func Establish(ctx context.Context, o Options, s *chain.State) (*Vault, error) {
+	o.ID = s.VaultID()
+	v, err := o.vault(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.local.MakeFolders(); err != nil {
+		return nil, err
+	}
+	lock, err := v.local.Lock(ctx, "clone")
+	if err != nil {
+		return nil, err
+	}
+	_, err = v.local.ReadHead()
+	if errors.Is(err, fs.ErrNotExist) {
+		if v.repo, err = repo.OpenOn(v.disk, v.local.Repository()); err == nil {
+			err = v.moveHead(ctx, s, nil)
+		}
+		return v, errors.Join(err, lock.Unlock())
+	}
+	if err := errors.Join(err, lock.Unlock()); err != nil {
+		return nil, err
+	}
+	if v, err = Open(ctx, o); err != nil {
+		return nil, err
+	}
+	return v, v.Adopt(ctx, s)
+}
+
 // vault is the frame of a vault, with no repository and no state.
 func (o Options) vault(id string) (*Vault, error) {
 	place, err := o.Home.Vault(id)
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{local: place, clock: o.Clock, clouds: o.Clouds, ring: newRing(o.Seed)}, nil
+	return &Vault{local: place, clock: o.Clock, clouds: o.Clouds, disk: o.Disk, ring: newRing(o.Seed)}, nil
 }
 
 // Close gives back the files that reading the repository keeps open.

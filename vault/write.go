@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -134,31 +135,48 @@ func (w *writer) file(path string) ([]byte, error) { return w.v.file(w.base, pat
 // the files that changed, or nil if that is not known.
 func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[string][]byte) error {
 	h := next.Head()
-	if err := v.local.WriteHead(local.Head{Seq: h.Seq, ID: h.ID, Sum: h.Sum}); err != nil {
+	if err := v.local.WriteHeadOn(v.disk, local.Head{Seq: h.Seq, ID: h.ID, Sum: h.Sum}); err != nil {
 		return err
 	}
 	old := v.state
 	v.state = next
 	_ = v.repo.SetRef(branch, h.ID) // healed by the next Open
 	v.moveSnapshots(ctx, old, paths)
+	_ = v.repo.Maintain(ctx, repo.Maintenance{}) // tried again after the next change
 	return nil
+}
+
+// lock takes the vault's lock, puts right what its last holder left if he died,
+// and reads the head again.
+func (v *Vault) lock(ctx context.Context, purpose string) (*local.Lock, error) {
+	if v.head != nil {
+		return nil, ErrReadOnly
+	}
+	lock, err := v.local.Lock(ctx, purpose)
+	if err != nil {
+		return nil, err
+	}
+	if _, died := lock.Abandoned(); died {
+		_, err = v.repo.Mend(ctx)
+	}
+	if err == nil {
+		err = v.Refresh(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return lock, nil
 }
 
 // Adopt makes a verified state the head: one that [Vault.Verify] returned and that
 // descends from the head. With another one it fails with [ErrNotDescendant], and
 // nothing changes.
 func (v *Vault) Adopt(ctx context.Context, s *chain.State) error {
-	if v.head != nil {
-		return ErrReadOnly
-	}
-	lock, err := v.local.Lock(ctx, "adopt")
+	lock, err := v.lock(ctx, "adopt")
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
-	if err := v.Refresh(ctx); err != nil {
-		return err
-	}
 	head := v.Head()
 	link, ok := s.Link(head.Seq)
 	if !ok || link.Sum != head.Sum || s.VaultID() != v.ID() {
