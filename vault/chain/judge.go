@@ -98,6 +98,9 @@ type judgement struct {
 	member policy.Member
 	device policy.Device
 
+	// managing says whether the change is one of policy or keys. Any other writes
+	// secrets, or touches nothing.
+	managing  bool
 	root      *dir
 	policy    *policy.Policy
 	policyErr error
@@ -136,6 +139,7 @@ func lookAtContent(j *judgement) *Error {
 		if t.place.policy() {
 			files[t.path] = t.data
 		}
+		j.managing = j.managing || t.place.policy() || t.place.keys()
 		edits = append(edits, edit{path: t.path, file: t.file})
 	}
 	j.root = j.old.root.with(edits)
@@ -162,17 +166,6 @@ func factsOf(r record.Record) secret {
 
 // seq is the number that the change must have.
 func (j *judgement) seq() uint64 { return j.old.log.len() + 1 }
-
-// managing says whether the change is one of policy and keys. Any other writes secrets,
-// or touches nothing.
-func (j *judgement) managing() bool {
-	for _, t := range j.touched {
-		if t.place.policy() || t.place.keys() {
-			return true
-		}
-	}
-	return false
-}
 
 // secrets are the touched paths under secrets/.
 func (j *judgement) secrets(yield func(touched) bool) {

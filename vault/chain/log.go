@@ -53,12 +53,13 @@ const (
 	blockSize = 32 // links a block
 )
 
-// chainLog is the links of a chain, the first one first. It is never changed: appending makes
-// a new log that shares all but the last block. Blocks hold links back to back.
+// chainLog is the links of a chain, the first one first. It is never changed: appending
+// makes a new log that shares all but the tail. Its parts hold links back to back.
 type chainLog struct {
 	n      uint64
 	base   []byte   // the links that were decoded, if any
-	blocks [][]byte // full blocks after base, then the one that is not full
+	blocks [][]byte // after base, blockSize links each
+	tail   []byte   // after the blocks, fewer
 }
 
 func (l *chainLog) len() uint64 { return l.n }
@@ -70,18 +71,19 @@ func (l *chainLog) at(seq uint64) Link {
 		return readLink(seq, l.base[i*linkSize:])
 	}
 	i -= inBase
-	return readLink(seq, l.blocks[i/blockSize][i%blockSize*linkSize:])
+	block := l.tail
+	if n := i / blockSize; n < uint64(len(l.blocks)) {
+		block = l.blocks[n]
+	}
+	return readLink(seq, block[i%blockSize*linkSize:])
 }
 
 func (l *chainLog) append(link Link) *chainLog {
 	made := &chainLog{n: l.n + 1, base: l.base, blocks: l.blocks}
-	last := len(l.blocks) - 1
-	if last < 0 || len(l.blocks[last]) == blockSize*linkSize {
-		made.blocks = append(slices.Clip(l.blocks), appendLink(nil, link))
-		return made
+	made.tail = appendLink(append(make([]byte, 0, len(l.tail)+linkSize), l.tail...), link)
+	if len(made.tail) == blockSize*linkSize {
+		made.blocks, made.tail = append(slices.Clip(l.blocks), made.tail), nil
 	}
-	made.blocks = slices.Clone(l.blocks)
-	made.blocks[last] = appendLink(slices.Clip(l.blocks[last]), link)
 	return made
 }
 
@@ -90,7 +92,7 @@ func (l *chainLog) encode(b []byte) []byte {
 	for _, block := range l.blocks {
 		b = append(b, block...)
 	}
-	return b
+	return append(b, l.tail...)
 }
 
 func appendLink(b []byte, l Link) []byte {
@@ -108,9 +110,10 @@ func readLink(seq uint64, b []byte) Link {
 	return l
 }
 
-// ops finds the change that carried out an operation. It is never changed.
+// ops finds the change that carried out an operation. It is never changed. The first byte
+// of an operation says in which of 16 times 16 lists it is.
 type ops struct {
-	buckets *[256][]opSeq
+	lists *[16]*[16][]opSeq
 }
 
 type opSeq struct {
@@ -120,10 +123,7 @@ type opSeq struct {
 
 // find returns the number of the first change with this op, or 0.
 func (o ops) find(op change.Op) uint64 {
-	if o.buckets == nil {
-		return 0
-	}
-	for _, e := range o.buckets[op[0]] {
+	for _, e := range o.list(op) {
 		if e.op == op {
 			return e.seq
 		}
@@ -131,34 +131,42 @@ func (o ops) find(op change.Op) uint64 {
 	return 0
 }
 
+func (o ops) list(op change.Op) []opSeq {
+	if o.lists == nil || o.lists[op[0]>>4] == nil {
+		return nil
+	}
+	return o.lists[op[0]>>4][op[0]&15]
+}
+
 // with is o with op found at seq, unless it was found before.
 func (o ops) with(op change.Op, seq uint64) ops {
 	if o.find(op) != 0 {
 		return o
 	}
-	made := new([256][]opSeq)
-	if o.buckets != nil {
-		*made = *o.buckets
+	top, below := new([16]*[16][]opSeq), new([16][]opSeq)
+	if o.lists != nil {
+		*top = *o.lists
 	}
-	made[op[0]] = append(slices.Clip(made[op[0]]), opSeq{op, seq})
-	return ops{made}
+	if was := top[op[0]>>4]; was != nil {
+		*below = *was
+	}
+	below[op[0]&15] = append(slices.Clip(below[op[0]&15]), opSeq{op, seq})
+	top[op[0]>>4] = below
+	return ops{top}
 }
 
 // opsOf indexes a whole log.
 func opsOf(l *chainLog) ops {
-	var counts [256]int
-	for seq := uint64(1); seq <= l.len(); seq++ {
-		counts[l.at(seq).Op[0]]++
+	top := new([16]*[16][]opSeq)
+	for i := range top {
+		top[i] = new([16][]opSeq)
 	}
-	made := new([256][]opSeq)
-	for i, n := range counts {
-		made[i] = make([]opSeq, 0, n)
-	}
-	seen := ops{made}
+	made := ops{top}
 	for seq := uint64(1); seq <= l.len(); seq++ {
-		if op := l.at(seq).Op; seen.find(op) == 0 {
-			made[op[0]] = append(made[op[0]], opSeq{op, seq})
+		if op := l.at(seq).Op; made.find(op) == 0 {
+			list := &top[op[0]>>4][op[0]&15]
+			*list = append(*list, opSeq{op, seq})
 		}
 	}
-	return seen
+	return made
 }

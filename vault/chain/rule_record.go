@@ -40,7 +40,7 @@ func checkReseal(j *judgement) *Error {
 		switch {
 		case reseal && !j.turned(env):
 			return failAt(Denied, t.path, "it is sealed again, and the key of %s did not turn", env)
-		case !reseal && j.managing():
+		case !reseal && j.managing:
 			return failAt(Denied, t.path, "a change of policy or keys can't change a secret")
 		}
 	}

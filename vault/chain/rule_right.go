@@ -31,7 +31,7 @@ func checkManage(j *judgement) *Error {
 // else in the same change; who manages may only seal them again. So a right is never
 // given and used at once, and what a manager changes of a policy is seen by itself.
 func checkWrite(j *judgement) *Error {
-	if j.managing() {
+	if j.managing {
 		return nil
 	}
 	for t := range j.secrets {

@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha1"
 	"slices"
@@ -45,19 +44,21 @@ type edit struct {
 }
 
 // compareEntries is git's order: a folder sorts as if its name ended in a slash.
-func compareEntries(a, b entry) int {
-	n := min(len(a.name), len(b.name))
-	if c := cmp.Compare(a.name[:n], b.name[:n]); c != 0 {
+func compareEntries(a, b entry) int { return compareNames(a.name, a.dir != nil, b.name, b.dir != nil) }
+
+func compareNames(a string, aDir bool, b string, bDir bool) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 {
 		return c
 	}
-	return cmp.Compare(a.byteAt(n), b.byteAt(n))
+	return cmp.Compare(byteAt(a, aDir, n), byteAt(b, bDir, n))
 }
 
-func (e entry) byteAt(i int) byte {
+func byteAt(name string, dir bool, i int) byte {
 	switch {
-	case i < len(e.name):
-		return e.name[i]
-	case e.dir != nil:
+	case i < len(name):
+		return name[i]
+	case dir:
 		return '/'
 	}
 	return 0
@@ -133,8 +134,11 @@ func (d *dir) with(edits []edit) *dir {
 
 // search finds a name among entries, folder or file.
 func search(entries []entry, name string) (int, bool) {
-	for _, want := range [...]entry{{name: name}, {name: name, dir: &dir{}}} {
-		if i, ok := slices.BinarySearchFunc(entries, want, compareEntries); ok {
+	for _, dir := range [...]bool{false, true} {
+		i, ok := slices.BinarySearchFunc(entries, name, func(e entry, name string) int {
+			return compareNames(e.name, e.dir != nil, name, dir)
+		})
+		if ok {
 			return i, true
 		}
 	}
@@ -162,24 +166,27 @@ func strip(edits []edit, n int) []edit {
 // treeID is the git id of a tree whose files have mode 100644 and whose folders have
 // mode 40000, the only ones there are.
 func treeID(entries []entry) [20]byte {
-	var b bytes.Buffer
-	b.Grow(len(entries) * 72)
+	const fileMode, dirMode = "100644 ", "40000 "
+	size := 0
 	for _, e := range entries {
-		mode, id := "100644 ", [20]byte{}
+		size += len(fileMode) + len(e.name) + 1 + sha1.Size
 		if e.dir != nil {
-			mode, id = "40000 ", e.dir.id
+			size += len(dirMode) - len(fileMode)
+		}
+	}
+	b := make([]byte, 0, size+len("tree 1234567890")+1)
+	b = append(strconv.AppendInt(append(b, "tree "...), int64(size), 10), 0)
+	for _, e := range entries {
+		mode, id := fileMode, [20]byte{}
+		if e.dir != nil {
+			mode, id = dirMode, e.dir.id
 		} else {
 			id = e.file.id
 		}
-		b.WriteString(mode)
-		b.WriteString(e.name)
-		b.WriteByte(0)
-		b.Write(id[:])
+		b = append(append(append(b, mode...), e.name...), 0)
+		b = append(b, id[:]...)
 	}
-	h := sha1.New()
-	h.Write(append(strconv.AppendInt([]byte("tree "), int64(b.Len()), 10), 0))
-	h.Write(b.Bytes())
-	return [20]byte(h.Sum(nil))
+	return sha1.Sum(b)
 }
 
 // walk calls yield for every file under d in the order of the tree, until it returns
