@@ -81,30 +81,42 @@ func (v *Vault) label(ctx context.Context, environment, id, name string, r recor
 // walk calls yield for the record of a secret and all before it, the newest
 // first, until it returns false.
 func (v *Vault) walk(ctx context.Context, environment, id string, yield func(record.Record) (bool, error)) error {
-	e, ok := v.state.Secret(environment, id)
-	if !ok {
-		return ErrNoSecret
-	}
 	path := secretPath(environment, id)
-	hash, sum := e.Hash, e.Sum
-	for {
+	data, err := v.file(v.state, path)
+	if err != nil {
+		return err
+	}
+	r, err := record.Parse(data)
+	if err != nil {
+		return v.lie(path, 0, "it is no record", err)
+	}
+	more, err := yield(r)
+	if err != nil || !more {
+		return err
+	}
+	return v.walkFrom(ctx, environment, id, r, yield)
+}
+
+// walkFrom is walk of the records before one.
+func (v *Vault) walkFrom(ctx context.Context, environment, id string, r record.Record, yield func(record.Record) (bool, error)) error {
+	path := secretPath(environment, id)
+	for before := r.Header.Before; before != nil; before = r.Header.Before {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		data, err := v.blob(path, hash, sum)
+		data, err := v.blob(path, before.Hash, before.Sum)
 		if err != nil {
 			return err
 		}
-		r, err := record.Parse(data)
-		if err != nil {
+		if r, err = record.Parse(data); err != nil {
 			return v.lie(path, 0, "it is no record", err)
 		}
 		more, err := yield(r)
-		if err != nil || !more || r.Header.Before == nil {
+		if err != nil || !more {
 			return err
 		}
-		hash, sum = r.Header.Before.Hash, r.Header.Before.Sum
 	}
+	return nil
 }
 
 // revealVersion opens one version of one secret.

@@ -109,6 +109,12 @@ func (v *Vault) reveal(ctx context.Context, r Request) ([]Value, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
+	if err := v.checkReseals(ctx, list); err != nil {
+		return nil, err
+	}
+	if r.Names == nil {
+		v.noteChecked(r.Environment, list[0].record.Header.Epoch)
+	}
 	whole, err := v.environmentKey(ctx, r.Environment, list[0].record.Header.Epoch)
 	if err != nil {
 		return nil, err

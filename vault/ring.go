@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/keys/sign"
@@ -13,27 +14,51 @@ import (
 )
 
 // ring holds the keys that were unlocked. Every key in it was checked against
-// the verified state, and a key of one epoch never changes.
+// the verified state, and a key of one epoch never changes. Several goroutines may
+// use it.
 type ring struct {
 	seed   func(context.Context) (keys.Seed, error)
+	mu     sync.Mutex // of the two below
 	root   keys.Seed
 	device *device
-	roles  map[atEpoch]opened
-	envs   map[atEpoch]keys.Key
-	names  map[atEpoch]keys.Key
-	ids    map[string]keys.Key
-	audits map[uint64]opened
+	roles  shelf[atEpoch, opened]
+	envs   shelf[atEpoch, keys.Key]
+	names  shelf[atEpoch, keys.Key]
+	ids    shelf[string, keys.Key]
+	audits shelf[uint64, opened]
+}
+
+type atEpoch struct {
+	name  string
+	epoch uint64
+}
+
+// shelf is a map for several goroutines.
+type shelf[K comparable, V any] struct {
+	mu   sync.Mutex
+	kept map[K]V
+}
+
+func (s *shelf[K, V]) get(k K) (V, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.kept[k]
+	return v, ok
+}
+
+func (s *shelf[K, V]) put(k K, v V) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil {
+		s.kept = map[K]V{}
+	}
+	s.kept[k] = v
 }
 
 // opened is a role's or the audit key, and the identity that it is of.
 type opened struct {
 	key      keys.Key
 	identity wrap.Identity
-}
-
-type atEpoch struct {
-	name  string
-	epoch uint64
 }
 
 // device is this seed's keys in this vault.
@@ -49,19 +74,16 @@ type me struct {
 	*device
 }
 
-func newRing(seed func(context.Context) (keys.Seed, error)) *ring {
-	return &ring{
-		seed:   seed,
-		roles:  map[atEpoch]opened{},
-		envs:   map[atEpoch]keys.Key{},
-		names:  map[atEpoch]keys.Key{},
-		ids:    map[string]keys.Key{},
-		audits: map[uint64]opened{},
-	}
-}
+func newRing(seed func(context.Context) (keys.Seed, error)) *ring { return &ring{seed: seed} }
 
 // secret returns the seed, asked for once.
 func (r *ring) secret(ctx context.Context) (keys.Seed, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.secretLocked(ctx)
+}
+
+func (r *ring) secretLocked(ctx context.Context) (keys.Seed, error) {
 	if !r.root.IsZero() {
 		return r.root, nil
 	}
@@ -77,6 +99,20 @@ func (r *ring) secret(ctx context.Context) (keys.Seed, error) {
 	}
 	r.root = seed
 	return seed, nil
+}
+
+// own is the seed's device in the vault with this nonce.
+func (r *ring) own(ctx context.Context, nonce [32]byte) (*device, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.device != nil {
+		return r.device, nil
+	}
+	seed, err := r.secretLocked(ctx)
+	if err == nil {
+		r.device, err = newDevice(seed, nonce)
+	}
+	return r.device, err
 }
 
 // newDevice makes a seed's keys in the vault with this nonce.
@@ -101,20 +137,15 @@ func (v *Vault) unlocking() *chain.State {
 // me says who this process is at the newest state.
 func (v *Vault) me(ctx context.Context) (me, error) {
 	s := v.unlocking()
-	if v.ring.device == nil {
-		seed, err := v.ring.secret(ctx)
-		if err != nil {
-			return me{}, err
-		}
-		if v.ring.device, err = newDevice(seed, s.Founding().Nonce); err != nil {
-			return me{}, err
-		}
+	own, err := v.ring.own(ctx, s.Founding().Nonce)
+	if err != nil {
+		return me{}, err
 	}
-	m, d, ok := s.Policy().Device(v.ring.device.id)
+	m, d, ok := s.Policy().Device(own.id)
 	if !ok {
 		return me{}, ErrNotMember
 	}
-	return me{Identity{m, d, m.Active() && d.Active()}, v.ring.device}, nil
+	return me{Identity{m, d, m.Active() && d.Active()}, own}, nil
 }
 
 // holder is [Vault.me] of somebody who is not retired.
@@ -157,7 +188,7 @@ func (v *Vault) role(ctx context.Context, name string) (opened, error) {
 	}
 	ref := policy.KeyRef{Kind: policy.RoleKey, Name: name}
 	at := atEpoch{name, role.Epoch}
-	if o, ok := v.ring.roles[at]; ok {
+	if o, ok := v.ring.roles.get(at); ok {
 		return o, nil
 	}
 	who, err := v.holder(ctx)
@@ -182,7 +213,7 @@ func (v *Vault) role(ctx context.Context, name string) (opened, error) {
 	}
 	o, err := v.pair(path, key, role.Recipient)
 	if err == nil {
-		v.ring.roles[at] = o
+		v.ring.roles.put(at, o)
 	}
 	return o, err
 }
@@ -204,7 +235,7 @@ func (v *Vault) pair(path string, key keys.Key, recipient string) (opened, error
 func (v *Vault) audit(ctx context.Context) (opened, error) {
 	s := v.unlocking()
 	a := s.Policy().Audit()
-	if o, ok := v.ring.audits[a.Epoch]; ok {
+	if o, ok := v.ring.audits.get(a.Epoch); ok {
 		return o, nil
 	}
 	who, err := v.holder(ctx)
@@ -226,7 +257,7 @@ func (v *Vault) audit(ctx context.Context) (opened, error) {
 			return opened{}, err
 		}
 		if o, err = v.pair(path, key, a.Recipient); err == nil {
-			v.ring.audits[a.Epoch] = o
+			v.ring.audits.put(a.Epoch, o)
 		}
 		return o, err
 	}

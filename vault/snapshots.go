@@ -38,6 +38,12 @@ func (v *Vault) EnsureSnapshot(ctx context.Context, environment string) error {
 	if err != nil {
 		return err
 	}
+	if err := v.checkReseals(ctx, all); err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		v.noteChecked(environment, all[0].record.Header.Epoch)
+	}
 	secrets, err := v.snapshotSecrets(ctx, environment, all)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (v *Vault) environmentKey(ctx context.Context, environment string, epoch ui
 	if !ok {
 		return keys.Key{}, named(ErrNoEnvironment, environment)
 	}
-	if key, ok := v.ring.envs[atEpoch{environment, epoch}]; ok {
+	if key, ok := v.ring.envs.get(atEpoch{environment, epoch}); ok {
 		return key, nil
 	}
 	if epoch == env.Epoch {
@@ -62,7 +62,7 @@ func (v *Vault) environmentKey(ctx context.Context, environment string, epoch ui
 	// Iterative: an environment may have thousands of epochs.
 	at := env.Epoch
 	for n := epoch + 1; n < env.Epoch; n++ {
-		if _, ok := v.ring.envs[atEpoch{environment, n}]; ok {
+		if _, ok := v.ring.envs.get(atEpoch{environment, n}); ok {
 			at = n
 			break
 		}
@@ -115,7 +115,7 @@ func (v *Vault) keep(path string, env policy.Environment, epoch uint64, key keys
 	if keys.Commit(keys.CommitEnvironment, v.ID(), env.Name, epoch, key) != want {
 		return v.blame(path, "it holds another key than the environment's", nil)
 	}
-	v.ring.envs[atEpoch{env.Name, epoch}] = key
+	v.ring.envs.put(atEpoch{env.Name, epoch}, key)
 	return nil
 }
 
@@ -148,7 +148,7 @@ func placeAD(domain, vault, environment string, epoch uint64) []byte {
 // namesKey unlocks the names key of an environment at an epoch. Who may only
 // list has the current one.
 func (v *Vault) namesKey(ctx context.Context, environment string, epoch uint64) (keys.Key, error) {
-	if key, ok := v.ring.names[atEpoch{environment, epoch}]; ok {
+	if key, ok := v.ring.names.get(atEpoch{environment, epoch}); ok {
 		return key, nil
 	}
 	s := v.unlocking()
@@ -185,13 +185,13 @@ func (v *Vault) namesKey(ctx context.Context, environment string, epoch uint64) 
 	if keys.Commit(keys.CommitNames, v.ID(), environment, epoch, key) != env.NamesCommitments[epoch-1] {
 		return keys.Key{}, v.blame(path, "it holds another key than the environment's names key", nil)
 	}
-	v.ring.names[atEpoch{environment, epoch}] = key
+	v.ring.names.put(atEpoch{environment, epoch}, key)
 	return key, nil
 }
 
 // idKey unlocks the key that gives secrets their ids.
 func (v *Vault) idKey(ctx context.Context, environment string) (keys.Key, error) {
-	if key, ok := v.ring.ids[environment]; ok {
+	if key, ok := v.ring.ids.get(environment); ok {
 		return key, nil
 	}
 	s := v.unlocking()
@@ -220,7 +220,7 @@ func (v *Vault) idKey(ctx context.Context, environment string) (keys.Key, error)
 	if keys.Commit(keys.CommitID, v.ID(), environment, 0, key) != env.IDCommitment {
 		return keys.Key{}, v.blame(path, "it holds another key than the one committed to", nil)
 	}
-	v.ring.ids[environment] = key
+	v.ring.ids.put(environment, key)
 	return key, nil
 }
 
