@@ -13,6 +13,7 @@ import (
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
+	"github.com/secr/secr/vault/snapshot"
 )
 
 // branch is the ref that shows the head to stock git.
@@ -34,15 +35,49 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	if v.state != nil && v.state.Head().Sum == head.Sum {
 		return nil
 	}
-	next, err := Verify(ctx, v.repo, v.state, head.ID)
+	base := v.state
+	if base == nil {
+		base = v.cached()
+	}
+	next, err := Verify(ctx, v.repo, base, head.ID)
 	if err != nil {
 		return err
 	}
-	if h := next.Head(); h.Sum != head.Sum || h.Seq != head.Seq {
-		return &local.FileError{Path: filepath.Join(v.local.State(), "head"), Err: fmt.Errorf("%w: its number or hash is not that of its commit", local.ErrDamaged)}
+	if h := next.Head(); h.Sum != head.Sum || h.Seq != head.Seq || next.VaultID() != v.ID() {
+		return &local.FileError{Path: filepath.Join(v.local.State(), "head"), Err: fmt.Errorf("%w: its number or hash is not that of its commit in this vault", local.ErrDamaged)}
 	}
 	v.state = next
+	if next != base {
+		v.writeCache(next)
+	}
 	return nil
+}
+
+// cacheLimit bounds the file of the verified state: larger is damage.
+const cacheLimit = 1 << 30
+
+func (v *Vault) cachePath() string { return filepath.Join(v.local.Cache(), "state") }
+
+// cached is the verified state of an earlier run; nil when there is none, or a
+// damaged one.
+func (v *Vault) cached() *chain.State {
+	data, err := local.ReadFile(v.cachePath(), cacheLimit)
+	if err != nil {
+		return nil
+	}
+	s, err := chain.Decode(data)
+	if err != nil || s.VaultID() != v.ID() {
+		return nil
+	}
+	return s
+}
+
+// writeCache keeps a verified state. It is a cache: a folder that can't be written
+// costs time at the next run, and nothing else.
+func (v *Vault) writeCache(s *chain.State) {
+	if data, err := s.Encode(); err == nil {
+		_ = snapshot.WriteFile(v.cachePath(), data)
+	}
 }
 
 // Verify returns the state that a commit leaves, with every change since the head

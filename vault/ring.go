@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/secr/secr/keys"
@@ -11,6 +13,8 @@ import (
 	"github.com/secr/secr/keys/wrap"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/change"
+	"github.com/secr/secr/vault/repo"
 )
 
 // ring holds the keys that were unlocked. Every key in it was checked against
@@ -286,8 +290,47 @@ func (v *Vault) unwrap(s *chain.State, path string, opener wrap.Identity, c wrap
 	return key, nil
 }
 
-// blame is an integrity error about a file of the newest state, with the change
-// that brought it where that is known.
+// blame is an integrity error about a file of the newest state. It names the
+// change that brought the file, found by going back through the trees.
 func (v *Vault) blame(path, what string, err error) error {
-	return &IntegrityError{Path: path, What: what, Err: err}
+	e := &IntegrityError{Path: path, What: what, Err: err}
+	s := v.unlocking()
+	id, _, ok := s.File(path)
+	for seq := s.Head().Seq; ok && seq > 0; seq-- {
+		if seq > 1 && v.fileAt(s, seq-1, path) == id {
+			continue
+		}
+		link, _ := s.Link(seq)
+		m, _, _ := s.Policy().Device(link.Device)
+		e.Seq, e.Signer = seq, m.Handle
+		break
+	}
+	return e
+}
+
+// fileAt is the blob at a path in the tree of an earlier change; zero when there
+// is none, or when it can't be read.
+func (v *Vault) fileAt(s *chain.State, seq uint64, path string) repo.Hash {
+	link, _ := s.Link(seq)
+	raw, err := v.repo.Commit(link.ID)
+	if err != nil {
+		return repo.Hash{}
+	}
+	c, err := change.Parse(raw)
+	if err != nil {
+		return repo.Hash{}
+	}
+	at := repo.Hash(c.Tree)
+	for _, name := range strings.Split(path, "/") {
+		entries, err := v.repo.Tree(at)
+		if err != nil {
+			return repo.Hash{}
+		}
+		i := slices.IndexFunc(entries, func(e repo.Entry) bool { return e.Name == name })
+		if i < 0 {
+			return repo.Hash{}
+		}
+		at = entries[i].Hash
+	}
+	return at
 }

@@ -87,7 +87,7 @@ func (v *Vault) currentKey(ctx context.Context, s *chain.State, env policy.Envir
 		}
 		key = keys.TwoOfTwo(key, share)
 	}
-	return key, v.keep(policy.KeyFolder(policy.KeyRef{Kind: policy.EnvironmentKey, Name: env.Name}, env.Epoch), env, env.Epoch, key)
+	return key, v.keep(policy.EnvironmentPath(env.Name), env, env.Epoch, key)
 }
 
 // roleShare unlocks what an environment's roles hold: its current key, or their

@@ -141,6 +141,7 @@ func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[strin
 	old := v.state
 	v.state = next
 	_ = v.repo.SetRef(branch, h.ID) // healed by the next Open
+	v.writeCache(next)
 	v.moveSnapshots(ctx, old, paths)
 	_ = v.repo.Maintain(ctx, repo.Maintenance{}) // tried again after the next change
 	return nil
