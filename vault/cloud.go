@@ -11,34 +11,25 @@ import (
 	"github.com/secr/secr/vault/chain"
 )
 
-// cloudShare asks the environment's cloud keys for their share, one after the
-// other until one answers.
+// cloudShare asks the environment's cloud keys for their share, all at once; the
+// first answer counts.
 func (v *Vault) cloudShare(ctx context.Context, s *chain.State, env policy.Environment) (keys.Key, error) {
 	if v.clouds == nil {
 		return keys.Key{}, named(ErrCloud, env.Name)
 	}
 	c := wrap.Context{Kind: wrap.CloudShare, Vault: v.ID(), Name: env.Name, Epoch: env.Epoch}
-	last := error(ErrCloud)
+	folder := policy.KeyFolder(policy.KeyRef{Kind: policy.EnvironmentKey, Name: env.Name}, env.Epoch) + "cloud/"
+	var holders []policy.CloudKey
 	for _, id := range env.RequireKMS {
-		key, ok := s.Policy().CloudKey(id)
-		path := fmt.Sprintf("keys/environments/%s/%d/cloud/%s.age", env.Name, env.Epoch, id)
-		if _, _, has := s.File(path); !ok || !has {
-			continue
+		if key, ok := s.Policy().CloudKey(id); ok {
+			holders = append(holders, key)
 		}
-		data, err := v.file(s, path)
-		if err != nil {
-			return keys.Key{}, err
-		}
-		cloud, err := v.clouds.Cloud(ctx, key, c)
-		if err == nil {
-			var share keys.Key
-			if share, err = cloud.Unwrap(data, c); err == nil {
-				return share, nil
-			}
-		}
-		last = err
 	}
-	return keys.Key{}, fmt.Errorf("%w: %s: %w", ErrCloud, env.Name, last)
+	share, _, err := v.firstCloud(ctx, holders, folder, c)
+	if err != nil {
+		return keys.Key{}, fmt.Errorf("%s: %w", env.Name, err)
+	}
+	return share, nil
 }
 
 // cloudWrap wraps a key to a cloud key.

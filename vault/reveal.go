@@ -25,7 +25,8 @@ func (f WitnessFunc) Witness(ctx context.Context, r Reading) error { return f(ct
 // Reading is what a witness is told: who reads which secrets of which state, for what.
 type Reading struct {
 	Vault, Environment string
-	Device, Handle     string
+	Device, Handle     string     // empty for a cloud reader
+	CloudKey           string     // the cloud key that opened a role, empty if none did
 	Head               chain.Head // the state that is read
 	Receipts           policy.Receipts
 	Action, Reason     string
@@ -81,11 +82,11 @@ func (v *Vault) Reveal(ctx context.Context, w Witness, r Request) ([]Value, erro
 
 func (v *Vault) witness(ctx context.Context, w Witness, r Request, env policy.Environment, values []Value) error {
 	who, err := v.holder(ctx)
-	if err != nil {
+	if err != nil && !v.readsByCloud(err) {
 		return err
 	}
 	reading := Reading{
-		Vault: v.ID(), Environment: r.Environment,
+		Vault: v.ID(), Environment: r.Environment, CloudKey: v.ring.cloudKey(),
 		Device: who.Device.ID, Handle: who.Member.Handle,
 		Head: v.Head(), Receipts: env.Receipts,
 		Action: r.Action, Reason: r.Reason, All: r.Names == nil,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/keys/sign"
@@ -30,6 +31,7 @@ type ring struct {
 	names  shelf[atEpoch, keys.Key]
 	ids    shelf[string, keys.Key]
 	audits shelf[uint64, opened]
+	cloud  atomic.Value // string: the id of the cloud key that last opened a role
 }
 
 type atEpoch struct {
@@ -79,6 +81,12 @@ type me struct {
 }
 
 func newRing(seed func(context.Context) (keys.Seed, error)) *ring { return &ring{seed: seed} }
+
+// cloudKey is the id of the cloud key that opened a role, empty if none did.
+func (r *ring) cloudKey() string {
+	id, _ := r.cloud.Load().(string)
+	return id
+}
 
 // secret returns the seed, asked for once.
 func (r *ring) secret(ctx context.Context) (keys.Seed, error) {
@@ -196,6 +204,9 @@ func (v *Vault) role(ctx context.Context, name string) (opened, error) {
 		return o, nil
 	}
 	who, err := v.holder(ctx)
+	if v.readsByCloud(err) {
+		return v.cloudRole(ctx, role, err)
+	}
 	if err != nil {
 		return opened{}, err
 	}

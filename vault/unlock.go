@@ -18,6 +18,9 @@ func (v *Vault) opener(ctx context.Context, environment string, need policy.Leve
 	s := v.unlocking()
 	p := s.Policy()
 	who, err := v.holder(ctx)
+	if v.readsByCloud(err) {
+		return v.cloudOpener(ctx, environment, need, err)
+	}
 	if err != nil {
 		return "", err
 	}
