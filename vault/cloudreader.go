@@ -74,6 +74,11 @@ func (v *Vault) cloudRole(ctx context.Context, role policy.Role, cause error) (o
 	if len(holders) == 0 {
 		return opened{}, cause
 	}
+	v.ring.calling.Lock()
+	defer v.ring.calling.Unlock()
+	if o, ok := v.ring.roles.get(atEpoch{role.Name, role.Epoch}); ok {
+		return o, nil
+	}
 	folder := policy.KeyFolder(policy.KeyRef{Kind: policy.RoleKey, Name: role.Name}, role.Epoch)
 	c := wrap.Context{Kind: wrap.Role, Vault: v.ID(), Name: role.Name, Epoch: role.Epoch}
 	key, from, err := v.firstCloud(ctx, holders, folder, c)

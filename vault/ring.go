@@ -31,7 +31,9 @@ type ring struct {
 	names  shelf[atEpoch, keys.Key]
 	ids    shelf[string, keys.Key]
 	audits shelf[uint64, opened]
-	cloud  atomic.Value // string: the id of the cloud key that last opened a role
+
+	calling sync.Mutex   // held while a cloud is asked for a key that several need
+	cloud   atomic.Value // string: the id of the cloud key that last opened a role
 }
 
 type atEpoch struct {

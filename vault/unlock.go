@@ -84,6 +84,12 @@ func (v *Vault) currentKey(ctx context.Context, s *chain.State, env policy.Envir
 		return keys.Key{}, err
 	}
 	if len(env.RequireKMS) > 0 {
+		// One call to the cloud, however many goroutines need the key.
+		v.ring.calling.Lock()
+		defer v.ring.calling.Unlock()
+		if whole, ok := v.ring.envs.get(atEpoch{env.Name, env.Epoch}); ok {
+			return whole, nil
+		}
 		share, err := v.cloudShare(ctx, s, env)
 		if err != nil {
 			return keys.Key{}, err
