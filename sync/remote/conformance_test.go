@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -13,27 +14,37 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/secr/secr/keys"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/remote/remotetest"
+	"github.com/secr/secr/vault/repo"
 )
 
 const branch = "refs/heads/secr/vault"
 
-// quarantine is a bare repository over another one.
-type quarantine struct{ dir string }
-
-func (q quarantine) Dir() string { return q.dir }
-
-func newQuarantine(t *testing.T, local string) quarantine {
+// repository is this machine's repository.
+func repository(t *testing.T) *repo.Repo {
 	t.Helper()
-	dir := remotetest.Init(t, filepath.Join(t.TempDir(), "quarantine.git"))
-	if local != "" {
-		err := os.WriteFile(filepath.Join(dir, "objects", "info", "alternates"), []byte(filepath.Join(local, "objects")+"\n"), 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
+	r, err := repo.Create(filepath.Join(t.TempDir(), "local.git"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return quarantine{dir}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func quarantine(t *testing.T, r *repo.Repo, have ...remote.Hash) *repo.Quarantine {
+	t.Helper()
+	q, err := r.Quarantine(context.Background(), have...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := q.Discard(); err != nil {
+			t.Error(err)
+		}
+	})
+	return q
 }
 
 // lab is one transport against one host, with a local repository.
@@ -42,7 +53,7 @@ type lab struct {
 	host      *remotetest.Host
 	transport remote.Transport
 	notes     *[]string
-	local     string // bare repository of this machine
+	local     *repo.Repo
 	there     string // the host's bare repository
 	url       remote.URL
 }
@@ -50,6 +61,7 @@ type lab struct {
 // transports are the ways to make a transport that a host lets in.
 func transports() map[string]func(*testing.T, *remotetest.Host, ...string) (remote.Transport, *[]string) {
 	return map[string]func(*testing.T, *remotetest.Host, ...string) (remote.Transport, *[]string){
+		"builtin": builtin,
 		"native": func(t *testing.T, h *remotetest.Host, env ...string) (remote.Transport, *[]string) {
 			notes := &[]string{}
 			return remote.NewNative(remote.NativeOptions{
@@ -65,7 +77,7 @@ func conform(t *testing.T, claim func(*lab)) {
 	for name, make := range transports() {
 		for _, h := range hosts {
 			t.Run(name+"/"+h.Name, func(t *testing.T) {
-				l := &lab{t: t, host: h, local: remotetest.Init(t, filepath.Join(t.TempDir(), "local.git"))}
+				l := &lab{t: t, host: h, local: repository(t)}
 				l.transport, l.notes = make(t, h)
 				repository := strings.ReplaceAll(t.Name(), "/", "-")
 				l.there, l.url = h.Create(t, repository), parse(t, h.Address(repository))
@@ -73,6 +85,28 @@ func conform(t *testing.T, claim func(*lab)) {
 			})
 		}
 	}
+}
+
+func builtin(t *testing.T, h *remotetest.Host, _ ...string) (remote.Transport, *[]string) {
+	notes := &[]string{}
+	o := remote.BuiltinOptions{Note: func(s string) { *notes = append(*notes, s) }}
+	if h.CA != "" {
+		o.Roots = x509.NewCertPool()
+		text, err := os.ReadFile(h.CA)
+		if err != nil || !o.Roots.AppendCertsFromPEM(text) {
+			t.Fatalf("%s: %v", h.CA, err)
+		}
+	}
+	if h.User != "" {
+		o.Login = func(context.Context, remote.URL) (remote.Login, error) {
+			return remote.Login{User: h.User, Password: keys.NewSecret([]byte(h.Password))}, nil
+		}
+	}
+	if h.Key == "" {
+		h.Key = remotetest.Keygen(t)
+	}
+	o.SSH = remote.SSHOptions{User: "nobody", Keys: []string{h.Key}, KnownHosts: []string{h.KnownHosts}}
+	return remote.NewBuiltin(o), notes
 }
 
 func parse(t *testing.T, raw string) remote.URL {
@@ -86,9 +120,9 @@ func parse(t *testing.T, raw string) remote.URL {
 
 func hash(t *testing.T, text string) remote.Hash {
 	t.Helper()
-	var h remote.Hash
-	if n, err := hex.Decode(h[:], []byte(text)); err != nil || n != len(h) {
-		t.Fatalf("%q is no hash: %v", text, err)
+	h, err := repo.ParseHash(text)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return h
 }
@@ -96,14 +130,14 @@ func hash(t *testing.T, text string) remote.Hash {
 func (l *lab) commit(parent remote.Hash, path, content string) remote.Hash {
 	l.t.Helper()
 	name := ""
-	if parent != (remote.Hash{}) {
-		name = hex.EncodeToString(parent[:])
+	if !parent.IsZero() {
+		name = parent.String()
 	}
-	return hash(l.t, remotetest.Commit(l.t, l.local, name, path, content))
+	return hash(l.t, remotetest.Commit(l.t, l.local.Dir(), name, path, content))
 }
 
 func (l *lab) push(old, new remote.Hash) error {
-	return l.transport.Push(context.Background(), remote.Push{URL: l.url, Ref: branch, Old: old, New: new, From: l.local})
+	return l.transport.Push(context.Background(), remote.Push{URL: l.url, Ref: branch, Old: old, New: new, From: l.local.Dir()})
 }
 
 func (l *lab) mustPush(old, new remote.Hash) {
@@ -122,7 +156,7 @@ func (l *lab) list(refs ...string) map[string]remote.Hash {
 	return got
 }
 
-func (l *lab) fetch(q quarantine, limits remote.Limits, have ...remote.Hash) (remote.Hash, error) {
+func (l *lab) fetch(q *repo.Quarantine, limits remote.Limits, have ...remote.Hash) (remote.Hash, error) {
 	return l.transport.Fetch(context.Background(), remote.Fetch{URL: l.url, Ref: branch, Have: have, Into: q, Limits: limits})
 }
 
@@ -148,7 +182,7 @@ func wantKind(t *testing.T, err error, want remote.Kind) {
 func TestAnEmptyRepositoryHasNoRefsAndNoBranch(t *testing.T) {
 	conform(t, func(l *lab) {
 		l.stands(remote.Hash{})
-		_, err := l.fetch(newQuarantine(l.t, l.local), remote.Limits{})
+		_, err := l.fetch(quarantine(l.t, l.local), remote.Limits{})
 		wantKind(l.t, err, remote.NoBranch)
 	})
 }
@@ -196,24 +230,24 @@ func TestFetchBringsTheBranchAndOnlyWhatIsMissing(t *testing.T) {
 	conform(t, func(l *lab) {
 		one := l.commit(remote.Hash{}, "a", "1")
 		l.mustPush(remote.Hash{}, one)
-		two := hash(t, remotetest.Commit(t, l.there, hex.EncodeToString(one[:]), "b", "2"))
-		remotetest.Run(t, l.there, "update-ref", branch, hex.EncodeToString(two[:]))
+		two := hash(t, remotetest.Commit(t, l.there, one.String(), "b", "2"))
+		remotetest.Run(t, l.there, "update-ref", branch, two.String())
 
-		fresh := newQuarantine(l.t, "")
+		fresh := quarantine(l.t, repository(l.t))
 		got, err := l.fetch(fresh, remote.Limits{})
 		if err != nil || got != two {
 			l.t.Fatalf("fetch into nothing: %x, %v; want %x", got, err, two)
 		}
-		remotetest.Run(t, fresh.dir, "fsck", "--strict", hex.EncodeToString(two[:]))
-		if n := objects(l.t, fresh.dir); n != 6 {
+		remotetest.Run(t, fresh.Dir(), "fsck", "--strict", two.String())
+		if n := objects(l.t, fresh.Dir()); n != 6 {
 			l.t.Errorf("a first fetch brought %d objects, want 6", n)
 		}
 
-		more := newQuarantine(l.t, l.local)
+		more := quarantine(l.t, l.local, one)
 		if got, err = l.fetch(more, remote.Limits{}, one); err != nil || got != two {
 			l.t.Fatalf("fetch of the rest: %x, %v; want %x", got, err, two)
 		}
-		if n := objects(l.t, more.dir); n != 3 {
+		if n := objects(l.t, more.Dir()); n != 3 {
 			l.t.Errorf("the fetch of one commit brought %d objects, want 3", n)
 		}
 	})
@@ -225,12 +259,12 @@ func TestFetchOfWhatIsHereBringsNothing(t *testing.T) {
 		two := l.commit(one, "b", "2")
 		l.mustPush(remote.Hash{}, one)
 		for _, have := range [][]remote.Hash{{one}, {two}, {two, one}} {
-			q := newQuarantine(l.t, l.local)
+			q := quarantine(l.t, l.local, have...)
 			got, err := l.fetch(q, remote.Limits{}, have...)
 			if err != nil || got != one {
 				l.t.Fatalf("fetch: %x, %v; want %x", got, err, one)
 			}
-			if n := objects(l.t, q.dir); n != 0 {
+			if n := objects(l.t, q.Dir()); n != 0 {
 				l.t.Errorf("a fetch of nothing new brought %d objects", n)
 			}
 		}
@@ -257,11 +291,11 @@ func TestFetchEndsAtItsLimits(t *testing.T) {
 			tip = remotetest.Commit(t, l.there, tip, "noise", randomText(i))
 		}
 		remotetest.Run(t, l.there, "update-ref", branch, tip)
-		_, err := l.fetch(newQuarantine(l.t, ""), remote.Limits{Objects: 62})
+		_, err := l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{Objects: 62})
 		wantKind(l.t, err, remote.TooMuch)
-		_, err = l.fetch(newQuarantine(l.t, ""), remote.Limits{Bytes: 50_000})
+		_, err = l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{Bytes: 50_000})
 		wantKind(l.t, err, remote.TooMuch)
-		if _, err = l.fetch(newQuarantine(l.t, ""), remote.Limits{Objects: 63, Bytes: 1 << 20}); err != nil {
+		if _, err = l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{Objects: 63, Bytes: 1 << 20}); err != nil {
 			l.t.Errorf("a fetch exactly at the limit: %v", err)
 		}
 	})
@@ -292,15 +326,15 @@ func TestFetchTakesOnlyTheBranchOfAHostWithManyRefs(t *testing.T) {
 		}
 		remotetest.RunInput(t, l.there, script.String(), "update-ref", "--stdin")
 		remotetest.Run(t, l.there, "pack-refs", "--all")
-		q := newQuarantine(l.t, "")
+		q := quarantine(l.t, repository(l.t))
 		got, err := l.fetch(q, remote.Limits{})
 		if err != nil || got != hash(t, tip) {
 			l.t.Fatalf("fetch: %x, %v", got, err)
 		}
-		if n := objects(l.t, q.dir); n != 3 {
+		if n := objects(l.t, q.Dir()); n != 3 {
 			l.t.Errorf("the quarantine holds %d objects, want the branch's 3", n)
 		}
-		if refs := remotetest.Run(t, q.dir, "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "tags") || strings.Contains(refs, "other") {
+		if refs := remotetest.Run(t, q.Dir(), "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "tags") || strings.Contains(refs, "other") {
 			l.t.Errorf("refs came along:\n%s", refs)
 		}
 	})
@@ -328,7 +362,7 @@ func TestARejectedPushSaysWhyInCleanWords(t *testing.T) {
 func TestAMissingRepositoryIsNamed(t *testing.T) {
 	conform(t, func(l *lab) {
 		l.url = parse(l.t, l.host.Address("not-there"))
-		_, err := l.fetch(newQuarantine(l.t, ""), remote.Limits{})
+		_, err := l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{})
 		wantKind(l.t, err, remote.NoRepository)
 		wantKind(l.t, l.push(remote.Hash{}, l.commit(remote.Hash{}, "a", "1")), remote.NoRepository)
 		_, err = l.transport.List(context.Background(), remote.List{URL: l.url, Refs: []string{branch}})
@@ -411,7 +445,7 @@ func TestAnInterruptionEndsTheTransfer(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				go func() { <-connected; cancel() }()
 				tr, _ := make(t, &remotetest.Host{}, "GIT_SSH_COMMAND=ssh -F none")
-				_, err := tr.Fetch(ctx, remote.Fetch{URL: parse(t, scheme+"://"+address+"/x.git"), Ref: branch, Into: newQuarantine(t, "")})
+				_, err := tr.Fetch(ctx, remote.Fetch{URL: parse(t, scheme+"://"+address+"/x.git"), Ref: branch, Into: quarantine(t, repository(t))})
 				wantKind(t, err, remote.Interrupted)
 				if !errors.Is(err, context.Canceled) {
 					t.Errorf("%v doesn't wrap context.Canceled", err)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/secr/secr/vault/repo"
 )
 
 // Native is the transport of the user's own git program. Its arguments are fixed but for
@@ -117,8 +119,8 @@ func parseRefs(out []byte, q List, limit int) (map[string]Hash, error) {
 	refs := map[string]Hash{}
 	for line := range strings.Lines(string(out)) {
 		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		h, good := parseHash(id)
-		if !ok || !good {
+		h, err := repo.ParseHash(id)
+		if !ok || err != nil {
 			return nil, errors.New("git ls-remote printed a line that isn't a ref")
 		}
 		if !q.wanted(name) || checkRef(name) != nil {
@@ -141,9 +143,6 @@ func (n *Native) Fetch(ctx context.Context, f Fetch) (Hash, error) {
 		return Hash{}, err
 	}
 	dir := f.Into.Dir()
-	if err := writeHaves(dir, f.Have); err != nil {
-		return Hash{}, err
-	}
 	limits := f.Limits.orDefault()
 	args := append([]string{"--git-dir=" + dir}, settings()...)
 	args = append(args, "fetch", "--progress", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-recurse-submodules",
@@ -157,8 +156,8 @@ func (n *Native) Fetch(ctx context.Context, f Fetch) (Hash, error) {
 	if err != nil {
 		return Hash{}, &Error{Kind: Broken, URL: f.URL.String(), Err: err}
 	}
-	tip, ok := parseHash(strings.TrimSuffix(string(text), "\n"))
-	if !ok {
+	tip, err := repo.ParseHash(strings.TrimSuffix(string(text), "\n"))
+	if err != nil {
 		return Hash{}, &Error{Kind: Broken, URL: f.URL.String(), Message: "git fetch left no branch"}
 	}
 	if got := treeSize(filepath.Join(dir, "objects")); got > limits.Bytes {
@@ -172,21 +171,6 @@ func (n *Native) Fetch(ctx context.Context, f Fetch) (Hash, error) {
 // gigabytes ends there.
 func allocLimit(l Limits) int64 { return max(32<<20, int64(l.Objects)*96) }
 
-// writeHaves puts refs into the quarantine for what is here already, so that the host
-// sends only the rest.
-func writeHaves(dir string, have []Hash) error {
-	folder := filepath.Join(dir, "refs", "secr", "have")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	for i, h := range have {
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprint(i)), []byte(hexHash(h)+"\n"), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Push runs git push with a lease, which is Git's compare-and-swap.
 func (n *Native) Push(ctx context.Context, p Push) error {
 	if err := checkRef(p.Ref); err != nil {
@@ -197,10 +181,10 @@ func (n *Native) Push(ctx context.Context, p Push) error {
 	}
 	lease, source := "", ""
 	if p.Old != (Hash{}) {
-		lease = hexHash(p.Old)
+		lease = p.Old.String()
 	}
 	if p.New != (Hash{}) {
-		source = hexHash(p.New)
+		source = p.New.String()
 	}
 	args := append([]string{"--git-dir=" + p.From}, settings()...)
 	args = append(args, "push", "--progress", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no",

@@ -7,8 +7,8 @@
 // [Builtin] needs no git: it speaks Git's protocol over https, ssh and folders itself,
 // with fewer settings, and says which ones it can't honour.
 //
-// Nothing that a remote sends is trusted. A fetch goes into a [Quarantine], a throw-away
-// bare repository beside the real one, and ends at the first limit it meets; whoever
+// Nothing that a remote sends is trusted. A fetch goes into a quarantine, a throw-away bare
+// repository beside the real one (vault/repo), and ends at the first limit it meets; whoever
 // called decides after looking whether the objects come in. No hook, filter, submodule or
 // setting of a remote or of a project is ever run or obeyed, texts of a host are cleaned
 // of terminal escapes, and a failure is an [Error] whose [Kind] says what to do about it.
@@ -19,16 +19,17 @@ package remote
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/secr/secr/vault/repo"
 )
 
 // Hash is the name of a Git object. The zero Hash is no object; as the value of a ref
 // it says that the ref isn't there.
-type Hash = [20]byte
+type Hash = repo.Hash
 
 // Transport is a way to a remote. Its methods may be called from several goroutines.
 type Transport interface {
@@ -53,9 +54,9 @@ type List struct {
 // Fetch asks for a branch.
 type Fetch struct {
 	URL    URL
-	Ref    string     // full name, such as refs/heads/secr/vault
-	Have   []Hash     // objects whose whole history is in the local repository
-	Into   Quarantine // receives the objects
+	Ref    string           // full name, such as refs/heads/secr/vault
+	Have   []Hash           // the commits that the quarantine was made with
+	Into   *repo.Quarantine // receives the objects
 	Limits Limits
 }
 
@@ -67,13 +68,6 @@ type Push struct {
 	New    Hash   // zero: delete the ref
 	From   string // folder of the bare repository that holds New
 	Limits Limits
-}
-
-// Quarantine is a bare repository that can be thrown away. Its objects/info/alternates
-// names the objects that are already here.
-type Quarantine interface {
-	// Dir is the repository's folder.
-	Dir() string
 }
 
 // Limits bound what a remote can make this machine do. A zero field takes the field of
@@ -138,15 +132,3 @@ func (q List) wanted(ref string) bool {
 	}
 	return false
 }
-
-// parseHash reads 40 lower-case hexadecimal digits.
-func parseHash(text string) (Hash, bool) {
-	var h Hash
-	if len(text) != 2*len(h) || strings.ToLower(text) != text {
-		return h, false
-	}
-	_, err := hex.Decode(h[:], []byte(text))
-	return h, err == nil
-}
-
-func hexHash(h Hash) string { return hex.EncodeToString(h[:]) }

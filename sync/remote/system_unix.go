@@ -4,6 +4,7 @@ package remote
 
 import (
 	"io/fs"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -29,4 +30,14 @@ func finish(cmd *exec.Cmd) {
 	if cmd.SysProcAttr != nil && cmd.SysProcAttr.Setsid {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that nothing is left
 	}
+}
+
+// syncDir puts the names in a folder on the disk.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }

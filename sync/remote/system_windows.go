@@ -15,3 +15,6 @@ func isProgram(info fs.FileInfo) bool { return info.Mode().IsRegular() }
 func detach(*exec.Cmd, Prompt) {}
 
 func finish(*exec.Cmd) {}
+
+// syncDir has nothing to do: Windows writes the names of a folder by itself.
+func syncDir(string) error { return nil }

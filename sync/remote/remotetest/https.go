@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -69,7 +70,7 @@ func StartTLS(t testing.TB, f http.HandlerFunc) TLSServer {
 	leaf, leafKey := certificate(t, authority, authorityKey)
 	server := httptest.NewUnstartedServer(f)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: leafKey}}}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(func() {
 		server.CloseClientConnections()

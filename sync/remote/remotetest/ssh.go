@@ -83,9 +83,29 @@ func startSSH(t testing.TB) (*Host, string) {
 	return h, ""
 }
 
+// Allow lets one more key in, to git-shell only.
+func (h *Host) Allow(t testing.TB, key string) {
+	t.Helper()
+	file := filepath.Join(filepath.Dir(h.KnownHosts), "authorized")
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, string(old)+`restrict,command="git-shell -c \"$SSH_ORIGINAL_COMMAND\"" `+key)
+}
+
 // SSHCommand is an ssh that looks at nothing of the machine's user.
 func SSHCommand(key, knownHosts string) string {
 	return fmt.Sprintf("ssh -F none -i %s -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=%s -o GlobalKnownHostsFile=none", key, knownHosts)
+}
+
+// Keygen makes a key that no host lets in.
+func Keygen(t testing.TB) string {
+	t.Helper()
+	Need(t, "ssh-keygen")
+	file := filepath.Join(t.TempDir(), "key")
+	keygen(t, file)
+	return file
 }
 
 func keygen(t testing.TB, file string) {
@@ -112,7 +132,7 @@ func launch(t testing.TB, sshd, dir string) (int, string) {
 		config := strings.Join([]string{
 			fmt.Sprintf("Port %d", port), "ListenAddress 127.0.0.1", "HostKey " + filepath.Join(dir, "host"), "PidFile none",
 			"AuthorizedKeysFile " + filepath.Join(dir, "authorized"), "StrictModes no", "UsePAM no", "PasswordAuthentication no",
-			"KbdInteractiveAuthentication no", "AcceptEnv GIT_PROTOCOL", "MaxStartups 100:30:200", "PermitRootLogin prohibit-password", "",
+			"KbdInteractiveAuthentication no", "AcceptEnv GIT_PROTOCOL", "MaxStartups 100:30:200", "PermitRootLogin prohibit-password", "KexAlgorithms curve25519-sha256", "UseDNS no", "PrintMotd no", "",
 		}, "\n")
 		writeFile(t, filepath.Join(dir, "sshd_config"), config)
 		cmd := exec.Command(sshd, "-D", "-f", filepath.Join(dir, "sshd_config"), "-E", filepath.Join(dir, "log"))
