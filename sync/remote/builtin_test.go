@@ -172,7 +172,7 @@ func TestALargePushArrives(t *testing.T) {
 			tip = l.commit(tip, fmt.Sprintf("f%d", i), strings.Repeat(randomText(i), 10)+randomText(100+i)+strings.Repeat(fmt.Sprint(i), 500_000))
 		}
 		l.mustPush(remote.Hash{}, tip)
-		remotetest.Run(t, l.there, "fsck", "--strict", tip.String())
+		remotetest.Run(l.t, l.there, "fsck", "--strict", tip.String())
 		if got, err := l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{}); err != nil || got != tip {
 			l.t.Errorf("fetched %v, %v", got, err)
 		}

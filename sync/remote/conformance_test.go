@@ -73,10 +73,12 @@ func transports() map[string]func(*testing.T, *remotetest.Host, ...string) (remo
 }
 
 func conform(t *testing.T, claim func(*lab)) {
+	t.Parallel()
 	hosts := remotetest.Hosts(t)
 	for name, make := range transports() {
 		for _, h := range hosts {
 			t.Run(name+"/"+h.Name, func(t *testing.T) {
+				t.Parallel() // ssh mostly waits
 				l := &lab{t: t, host: h, local: repository(t)}
 				l.transport, l.notes = make(t, h)
 				repository := strings.ReplaceAll(t.Name(), "/", "-")
@@ -189,11 +191,11 @@ func TestAnEmptyRepositoryHasNoRefsAndNoBranch(t *testing.T) {
 
 func TestListGivesOnlyWhatWasAskedFor(t *testing.T) {
 	conform(t, func(l *lab) {
-		tip := remotetest.Commit(t, l.there, "", "a", "1")
+		tip := remotetest.Commit(l.t, l.there, "", "a", "1")
 		for _, ref := range []string{branch, "refs/heads/main", "refs/heads/secr/join/x1", "refs/heads/secr/join/x2", "refs/tags/v1", "refs/heads/x/" + branch} {
-			remotetest.Run(t, l.there, "update-ref", ref, tip)
+			remotetest.Run(l.t, l.there, "update-ref", ref, tip)
 		}
-		h := hash(t, tip)
+		h := hash(l.t, tip)
 		want := map[string]remote.Hash{branch: h, "refs/heads/secr/join/x1": h, "refs/heads/secr/join/x2": h}
 		if diff := cmp.Diff(want, l.list(branch, "refs/heads/secr/join/", "refs/heads/not-there")); diff != "" {
 			l.t.Errorf("refs (-want +got):\n%s", diff)
@@ -222,7 +224,7 @@ func TestPushMovesTheBranchOnlyFromWhereItStands(t *testing.T) {
 		wantKind(l.t, l.push(two, other), remote.Moved)
 		l.mustPush(one, remote.Hash{})
 		l.stands(remote.Hash{})
-		remotetest.Run(t, l.there, "fsck", "--strict")
+		remotetest.Run(l.t, l.there, "fsck", "--strict")
 	})
 }
 
@@ -230,15 +232,15 @@ func TestFetchBringsTheBranchAndOnlyWhatIsMissing(t *testing.T) {
 	conform(t, func(l *lab) {
 		one := l.commit(remote.Hash{}, "a", "1")
 		l.mustPush(remote.Hash{}, one)
-		two := hash(t, remotetest.Commit(t, l.there, one.String(), "b", "2"))
-		remotetest.Run(t, l.there, "update-ref", branch, two.String())
+		two := hash(l.t, remotetest.Commit(l.t, l.there, one.String(), "b", "2"))
+		remotetest.Run(l.t, l.there, "update-ref", branch, two.String())
 
 		fresh := quarantine(l.t, repository(l.t))
 		got, err := l.fetch(fresh, remote.Limits{})
 		if err != nil || got != two {
 			l.t.Fatalf("fetch into nothing: %x, %v; want %x", got, err, two)
 		}
-		remotetest.Run(t, fresh.Dir(), "fsck", "--strict", two.String())
+		remotetest.Run(l.t, fresh.Dir(), "fsck", "--strict", two.String())
 		if n := objects(l.t, fresh.Dir()); n != 6 {
 			l.t.Errorf("a first fetch brought %d objects, want 6", n)
 		}
@@ -286,11 +288,11 @@ func objects(t *testing.T, dir string) int {
 
 func TestFetchEndsAtItsLimits(t *testing.T) {
 	conform(t, func(l *lab) {
-		tip := remotetest.Commit(t, l.there, "", "a", strings.Repeat("x", 10))
+		tip := remotetest.Commit(l.t, l.there, "", "a", strings.Repeat("x", 10))
 		for i := range 20 {
-			tip = remotetest.Commit(t, l.there, tip, "noise", randomText(i))
+			tip = remotetest.Commit(l.t, l.there, tip, "noise", randomText(i))
 		}
-		remotetest.Run(t, l.there, "update-ref", branch, tip)
+		remotetest.Run(l.t, l.there, "update-ref", branch, tip)
 		_, err := l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{Objects: 62})
 		wantKind(l.t, err, remote.TooMuch)
 		_, err = l.fetch(quarantine(l.t, repository(l.t)), remote.Limits{Bytes: 50_000})
@@ -316,25 +318,25 @@ func randomText(seed int) string {
 
 func TestFetchTakesOnlyTheBranchOfAHostWithManyRefs(t *testing.T) {
 	conform(t, func(l *lab) {
-		tip := remotetest.Commit(t, l.there, "", "a", "1")
-		remotetest.Run(t, l.there, "update-ref", branch, tip)
-		other := remotetest.Commit(t, l.there, "", "noise", "2")
+		tip := remotetest.Commit(l.t, l.there, "", "a", "1")
+		remotetest.Run(l.t, l.there, "update-ref", branch, tip)
+		other := remotetest.Commit(l.t, l.there, "", "noise", "2")
 		var script strings.Builder
 		for i := range 800 {
 			script.WriteString("create refs/heads/other/" + hex.EncodeToString([]byte{byte(i >> 8), byte(i)}) + " " + other + "\n")
 			script.WriteString("create refs/tags/t" + hex.EncodeToString([]byte{byte(i >> 8), byte(i)}) + " " + tip + "\n")
 		}
-		remotetest.RunInput(t, l.there, script.String(), "update-ref", "--stdin")
-		remotetest.Run(t, l.there, "pack-refs", "--all")
+		remotetest.RunInput(l.t, l.there, script.String(), "update-ref", "--stdin")
+		remotetest.Run(l.t, l.there, "pack-refs", "--all")
 		q := quarantine(l.t, repository(l.t))
 		got, err := l.fetch(q, remote.Limits{})
-		if err != nil || got != hash(t, tip) {
+		if err != nil || got != hash(l.t, tip) {
 			l.t.Fatalf("fetch: %x, %v", got, err)
 		}
 		if n := objects(l.t, q.Dir()); n != 3 {
 			l.t.Errorf("the quarantine holds %d objects, want the branch's 3", n)
 		}
-		if refs := remotetest.Run(t, q.Dir(), "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "tags") || strings.Contains(refs, "other") {
+		if refs := remotetest.Run(l.t, q.Dir(), "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "tags") || strings.Contains(refs, "other") {
 			l.t.Errorf("refs came along:\n%s", refs)
 		}
 	})
@@ -347,14 +349,14 @@ func TestARejectedPushSaysWhyInCleanWords(t *testing.T) {
 				l.t.Skip("hooks of a folder run only under git")
 			}
 		}
-		remotetest.Hook(t, l.there, "pre-receive", `printf '\033[31mno pushes\033[0m on \033]0;title\007Fridays\n' >&2; exit 1`)
+		remotetest.Hook(l.t, l.there, "pre-receive", `printf '\033[31mno pushes\033[0m on \033]0;title\007Fridays\n' >&2; exit 1`)
 		err := l.push(remote.Hash{}, l.commit(remote.Hash{}, "a", "1"))
 		wantKind(l.t, err, remote.Rejected)
 		if err == nil || !strings.Contains(err.Error(), "no pushes on Fridays") || strings.ContainsAny(err.Error(), "\x1b\x07") {
 			l.t.Errorf("the message is %q", err)
 		}
 		l.stands(remote.Hash{})
-		remotetest.Hook(t, l.there, "pre-receive", `echo 'your storage quota is used up' >&2; exit 1`)
+		remotetest.Hook(l.t, l.there, "pre-receive", `echo 'your storage quota is used up' >&2; exit 1`)
 		wantKind(l.t, l.push(remote.Hash{}, l.commit(remote.Hash{}, "a", "1")), remote.Quota)
 	})
 }
