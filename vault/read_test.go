@@ -1,0 +1,464 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/change"
+	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/record"
+	"github.com/secr/secr/vault/repo"
+	"github.com/secr/secr/vault/snapshot"
+	"github.com/secr/secr/vault/team"
+)
+
+func TestNothingIsRevealedWithoutTheWitness(t *testing.T) {
+	v := newMachine(t).init(t)
+	set(t, v, "development", "A", "one", "B", "two")
+	request := vault.Request{Environment: "development", Names: []string{"B"}, Action: "get", Reason: "because"}
+	if _, err := v.Reveal(t.Context(), nil, request); !errors.Is(err, vault.ErrNoWitness) {
+		t.Error(err)
+	}
+	full := errors.New("disk full")
+	refusing := vault.WitnessFunc(func(context.Context, vault.Reading) error { return full })
+	if x, err := v.Reveal(t.Context(), refusing, request); !errors.Is(err, full) || x != nil {
+		t.Errorf("%v, %v", x, err)
+	}
+	var told []vault.Reading
+	noting := vault.WitnessFunc(func(_ context.Context, r vault.Reading) error { told = append(told, r); return nil })
+	if _, err := v.Reveal(t.Context(), noting, request); err != nil {
+		t.Fatal(err)
+	}
+	r := told[0]
+	if len(told) != 1 || r.Handle != "ana" || r.Action != "get" || r.Reason != "because" || r.All || len(r.Secrets) != 1 || r.Secrets[0].Label.Name != "B" || r.Head != v.Head() {
+		t.Errorf("told %+v", told)
+	}
+	if _, err := v.Reveal(t.Context(), noting, vault.Request{Environment: "development", Names: []string{"NONE"}}); !errors.Is(err, vault.ErrNoSecret) || len(told) != 1 {
+		t.Errorf("%v, told %d times", err, len(told))
+	}
+}
+
+func TestAReasonIsAskedForWherePolicyWantsOne(t *testing.T) {
+	v := newMachine(t).init(t)
+	set(t, v, "production", "A", "one")
+	yes := true
+	edit(t, v, team.SetEnvironment("production", team.Settings{RequireReason: &yes}))
+	if _, err := tryValues(t.Context(), v, "production"); !errors.Is(err, vault.ErrNoReason) {
+		t.Error(err)
+	}
+	if _, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "production", Reason: "incident 7"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHistoryNamesEveryVersionAndItsAuthor(t *testing.T) {
+	ana, ben := newMachine(t), newMachine(t)
+	v := ana.init(t)
+	set(t, v, "development", "A", "one")
+	admit(t, v, ben, "ben", policy.Developer)
+	b := ben.pull(t, v)
+	set(t, b, "development", "A", "two")
+	note := "rotate me"
+	d := b.Draft()
+	d.SetLabel("development", "A", vault.Meta{Note: &note})
+	commit(t, d)
+	d = b.Draft()
+	d.Rotate()
+	if _, err := d.Commit(t.Context(), "rotate"); err == nil {
+		t.Error("ben rotated")
+	}
+	v = ana.pull(t, b)
+	d = v.Draft()
+	d.Rotate()
+	commit(t, d)
+	d = v.Draft()
+	d.Delete("development", "A")
+	commit(t, d)
+	d = v.Draft()
+	d.Delete("development", "A")
+	if _, err := d.Commit(t.Context(), "again"); !errors.Is(err, vault.ErrNoSecret) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	h, err := v.History(t.Context(), "development", "A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range h {
+		got = append(got, fmt.Sprintf("%d %s %s %q", x.Version, x.Kind, x.By, x.Label.Note))
+	}
+	if diff := cmp.Diff([]string{`4 delete ana "rotate me"`, `3 label ben "rotate me"`, `2 set ben ""`, `1 set ana ""`}, got); diff != "" {
+		t.Error(diff)
+	}
+	for version, want := range map[uint64]string{1: "one", 2: "two", 3: "two"} {
+		x, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"A"}, Version: version})
+		if err != nil || string(x[0].Secret.Reveal()) != want {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+	if _, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"A"}, Version: 4}); !errors.Is(err, vault.ErrNoSecret) {
+		t.Errorf("the deletion has a value: %v", err)
+	}
+}
+
+func TestWhoMayOnlyListSeesVersionsWithoutOldLabels(t *testing.T) {
+	ana, ben := newMachine(t), newMachine(t)
+	v := ana.init(t)
+	note := "hidden"
+	d := v.Draft()
+	d.Set("production", "A", secret("one"), vault.Meta{Note: &note})
+	commit(t, d)
+	admit(t, v, ben, "ben", policy.Developer)
+	d = v.Draft()
+	d.Rotate()
+	commit(t, d)
+	set(t, v, "production", "A", "two")
+	h, err := ben.pull(t, v).History(t.Context(), "production", "A")
+	if err != nil || len(h) != 2 || h[0].Label.Note != "hidden" || h[1].Label.Note != "" || h[1].Label.Name != "A" {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestAtReadsTheVaultAsItWas(t *testing.T) {
+	v := newMachine(t).init(t)
+	set(t, v, "development", "A", "one")
+	then := v.Head().Seq
+	set(t, v, "development", "A", "two", "B", "new")
+	d := v.Draft()
+	d.Rotate()
+	commit(t, d)
+	old, err := v.At(t.Context(), then)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"A": "one"}, values(t, old, "development")); diff != "" {
+		t.Error(diff)
+	}
+	d = old.Draft()
+	d.Set("development", "A", secret("x"), vault.Meta{})
+	if _, err := d.Commit(t.Context(), "no"); !errors.Is(err, vault.ErrReadOnly) {
+		t.Error(err)
+	}
+	if _, err := v.At(t.Context(), 99); !errors.Is(err, vault.ErrNoChange) {
+		t.Error(err)
+	}
+}
+
+func TestExpiredMembersWriteNothing(t *testing.T) {
+	ana, ben := newMachine(t), newMachine(t)
+	v := ana.init(t)
+	admit(t, v, ben, "ben", policy.Developer)
+	edit(t, v, team.SetExpiry("ben", 1700000000-1))
+	d := ben.pull(t, v).Draft()
+	d.Set("development", "A", secret("x"), vault.Meta{})
+	if _, err := d.Commit(t.Context(), "late"); !errors.Is(err, vault.ErrExpired) {
+		t.Error(err)
+	}
+}
+
+func TestPolicyAndSecretsDoNotMix(t *testing.T) {
+	v := newMachine(t).init(t)
+	d := v.Draft()
+	d.Set("development", "A", secret("x"), vault.Meta{})
+	d.EditPolicy(team.AddEnvironment("preview", nil))
+	if _, err := d.Commit(t.Context(), "both"); !errors.Is(err, vault.ErrMixed) {
+		t.Error(err)
+	}
+}
+
+func TestPlanWritesNothing(t *testing.T) {
+	ana, ben := newMachine(t), newMachine(t)
+	v := ana.init(t)
+	set(t, v, "development", "A", "one")
+	admit(t, v, ben, "ben", policy.Developer)
+	head := v.Head()
+	d := v.Draft()
+	d.EditPolicy(team.Remove("ben"))
+	r, err := d.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var turned []string
+	for _, ref := range r.Turned {
+		turned = append(turned, ref.String())
+	}
+	if diff := cmp.Diff([]string{"role developer", "environment development", "environment production", "environment staging"}, turned); diff != "" {
+		t.Error(diff)
+	}
+	if r.Resealed != 1 || !r.Changed() || r.After.Members()[1].Active() {
+		t.Errorf("%+v", r)
+	}
+	if w := ana.open(t, v.ID()); w.Head() != head {
+		t.Error("the head moved")
+	}
+}
+
+func TestSettingTheSamePolicyAgainIsNoChange(t *testing.T) {
+	v := newMachine(t).init(t)
+	head := v.Head()
+	r := edit(t, v, team.SetRoles("ana", policy.Admin))
+	if r.Changed() || v.Head() != head {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestManyWritersLoseNothing has writers with vaults of their own on one folder,
+// as processes would, and a reader all the while.
+func TestManyWritersLoseNothing(t *testing.T) {
+	ana := newMachine(t)
+	v := ana.init(t)
+	const writers, sets = 4, 5
+	var wait sync.WaitGroup
+	errs := make([]error, writers+1)
+	write := func(w int) error {
+		own, err := vault.Open(t.Context(), ana.options(v.ID()))
+		if err != nil {
+			return err
+		}
+		defer own.Close()
+		for i := range sets {
+			d := own.Draft()
+			d.Set("development", fmt.Sprintf("W%d_%d", w, i), secret("x"), vault.Meta{})
+			d.Set("development", "SHARED", secret(fmt.Sprint(w, i)), vault.Meta{})
+			if _, err := d.Commit(t.Context(), "set 2 secrets"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	done := make(chan struct{})
+	for w := range writers {
+		wait.Go(func() { errs[w] = write(w) })
+	}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			r, err := vault.Open(t.Context(), ana.options(v.ID()))
+			if err == nil {
+				_, err = tryValues(t.Context(), r, "development")
+				r.Close()
+			}
+			if err != nil {
+				errs[writers] = err
+				return
+			}
+		}
+	})
+	wait.Wait()
+	close(done)
+	reader.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	w := ana.open(t, v.ID())
+	if got := len(values(t, w, "development")); got != writers*sets+1 {
+		t.Errorf("%d secrets", got)
+	}
+	if w.Head().Seq != 1+writers*sets {
+		t.Errorf("head is %d", w.Head().Seq)
+	}
+	n := 0
+	if err := w.Changes(t.Context(), func(change.Change, repo.Hash) bool { n++; return true }); err != nil || n != 1+writers*sets {
+		t.Errorf("%d changes, %v", n, err)
+	}
+	checkGit(t, w)
+}
+
+func TestAStuckLockNamesItsHolder(t *testing.T) {
+	v := newMachine(t).init(t)
+	lock, err := v.Local().Lock(t.Context(), "thinking")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	d := v.Draft()
+	d.Set("development", "A", secret("x"), vault.Meta{})
+	var locked *local.LockedError
+	if _, err := d.Commit(ctx, "wait"); !errors.As(err, &locked) || locked.Holder.Purpose != "thinking" {
+		t.Error(err)
+	}
+}
+
+func TestDamagedCachesAreMadeAgain(t *testing.T) {
+	ana := newMachine(t)
+	v := ana.init(t)
+	set(t, v, "development", "A", "one")
+	ensure(t, v, "development")
+	set(t, v, "development", "A", "two")
+	for name, damage := range map[string]func(path string) error{
+		"gone":    os.Remove,
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+		"cut":     func(path string) error { return os.Truncate(path, 100) },
+		"garbage": func(path string) error { return os.WriteFile(path, []byte("garbage"), 0o600) },
+		"link": func(path string) error {
+			os.Remove(path)
+			return os.Symlink("/dev/null", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := ana.clone(t)
+			place, err := m.home.Vault(v.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range []string{filepath.Join(place.Cache(), "state"), snapshot.Path(place.Cache(), "development")} {
+				if err := damage(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w := m.open(t, v.ID())
+			if diff := cmp.Diff(map[string]string{"A": "two"}, values(t, w, "development")); diff != "" {
+				t.Error(diff)
+			}
+			set(t, w, "development", "A", "three")
+			ensure(t, w, "development")
+			if diff := cmp.Diff([]string{"A=three"}, quick(t, m, w, "development")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestADamagedHeadIsNeverGuessed(t *testing.T) {
+	ana := newMachine(t)
+	v := ana.init(t)
+	set(t, v, "development", "A", "one")
+	path := filepath.Join(v.Local().State(), "head")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole {
+		bad := append([]byte(nil), whole...)
+		bad[i] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, err := vault.Open(t.Context(), ana.options(v.ID()))
+		if err == nil {
+			w.Close()
+			t.Fatalf("opened with byte %d flipped", i)
+		}
+	}
+}
+
+func TestTheRefFollowsTheHead(t *testing.T) {
+	ana := newMachine(t)
+	v := ana.init(t)
+	first := v.Head().ID
+	set(t, v, "development", "A", "one")
+	if err := v.Repo().SetRef("refs/heads/secr/vault", first); err != nil {
+		t.Fatal(err)
+	}
+	checkGit(t, ana.open(t, v.ID()))
+}
+
+// ensure makes a snapshot.
+func ensure(t testing.TB, v *vault.Vault, environment string) {
+	t.Helper()
+	if err := v.EnsureSnapshot(t.Context(), environment); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quick reads a snapshot as the fast path does; nil when there is no fresh one.
+func quick(t testing.TB, m machine, v *vault.Vault, environment string) []string {
+	t.Helper()
+	h, err := v.Local().ReadHead()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := snapshot.Place{Vault: v.ID(), Environment: environment, Seq: h.Seq, Sum: h.Sum}
+	s, err := snapshot.Open(snapshot.Path(v.Local().Cache(), environment), snapshot.Root(m.seed), at)
+	if err != nil {
+		return nil
+	}
+	x, err := s.Reveal(func(snapshot.Reading) error { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range x.Files {
+		x.Environ = append(x.Environ, f.Name+"<"+string(f.Value.Reveal()))
+	}
+	return append([]string{}, x.Environ...)
+}
+
+func TestSnapshotsFollowEveryChange(t *testing.T) {
+	ana := newMachine(t)
+	v := ana.init(t)
+	ensure(t, v, "development")
+	ensure(t, v, "staging")
+	check := func(what string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(append([]string{}, want...), quick(t, ana, v, "development")); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+		if quick(t, ana, v, "staging") == nil {
+			t.Errorf("%s: another environment's snapshot is stale", what)
+		}
+	}
+	check("empty")
+	set(t, v, "development", "A", "one", "B", "two")
+	check("set", "A=one", "B=two")
+	file := record.File
+	d := v.Draft()
+	d.Set("development", "CERT", secret("pem"), vault.Meta{Kind: &file})
+	commit(t, d)
+	check("a file", "A=one", "B=two", "CERT<pem")
+	d = v.Draft()
+	d.Delete("development", "A")
+	commit(t, d)
+	check("delete", "B=two", "CERT<pem")
+	d = v.Draft()
+	d.Rotate()
+	commit(t, d)
+	check("rotate", "B=two", "CERT<pem")
+	edit(t, v, team.AddEnvironment("preview", nil))
+	check("policy", "B=two", "CERT<pem")
+	set(t, v, "production", "X", "x")
+	check("elsewhere", "B=two", "CERT<pem")
+	w := ana.open(t, v.ID())
+	ensure(t, w, "development")
+	check("ensured again", "B=two", "CERT<pem")
+}
+
+func TestWhoMayNotReadHasNoSnapshot(t *testing.T) {
+	ana, ben := newMachine(t), newMachine(t)
+	v := ana.init(t)
+	set(t, v, "development", "A", "one")
+	set(t, v, "production", "A", "one")
+	admit(t, v, ben, "ben", policy.Developer)
+	b := ben.pull(t, v)
+	ensure(t, b, "production")
+	ensure(t, b, "development")
+	if quick(t, ben, b, "production") != nil {
+		t.Error("ben has a snapshot of production")
+	}
+	if quick(t, ben, b, "development") == nil {
+		t.Error("ben has no snapshot of development")
+	}
+	edit(t, v, team.SetRoles("ben", policy.Viewer), team.Grant(policy.Viewer, "development", policy.List), team.Grant(policy.Viewer, "staging", policy.None))
+	b = ben.pull(t, v)
+	if _, err := os.Lstat(snapshot.Path(b.Local().Cache(), "development")); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the snapshot outlived the right to read")
+	}
+}
