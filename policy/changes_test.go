@@ -63,6 +63,8 @@ environment staging key turned
 				d.PutMember(m)
 			},
 			`cleo: development read -> write
+cleo: guarded none -> read
+cleo: late none -> read
 cleo: production none -> write
 cleo: staging list -> write
 cleo: manage none -> read
@@ -87,7 +89,7 @@ role viewer changed grants
 		},
 		"a cloud key leaves": {
 			func(d *policy.Policy) {
-				c := d.CloudKeys()[0]
+				c, _ := d.CloudKey(policy.CloudKeyID(policy.AWS, awsKey, 0))
 				c.Retired = true
 				d.PutCloudKey(c)
 			},

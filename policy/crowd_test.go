@@ -7,12 +7,15 @@ import (
 	"github.com/secr/secr/policy/policytest"
 )
 
-const awsKey = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+const (
+	awsKey = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	gcpKey = "projects/acme-prod/locations/europe-west3/keyRings/secr/cryptoKeys/vault"
+)
 
 // crowd is a policy with one of everything: ana manages, ben develops on two
 // machines, cleo views, dan has left, ci is a service with an expiring token; a cloud
-// key opens developer, a role and an environment are retired, a template and an
-// invite are there.
+// key opens developer, another one guards two environments of which one is due, a
+// role and an environment are retired, a template and an invite are there.
 func crowd(t testing.TB) *policy.Policy {
 	t.Helper()
 	p := policytest.Edit(t, policytest.Default(t), func(d *policy.Policy) {
@@ -38,7 +41,21 @@ func crowd(t testing.TB) *policy.Policy {
 			ID: policytest.ID("invite"), Handle: "eve", Roles: []string{policy.Viewer}, Expires: 1798761600, By: ana.ID, Verifier: "00ff",
 		})
 	})
+	p = policytest.Edit(t, p, func(d *policy.Policy) {
+		guard := policy.CloudKeyID(policy.GCP, gcpKey, 0)
+		d.PutCloudKey(policy.CloudKey{ID: guard, Provider: policy.GCP, Key: gcpKey})
+		for _, name := range []string{"guarded", "late"} {
+			e := policy.NewEnvironment(name)
+			e.RequireKMS = []string{guard}
+			d.PutEnvironment(e)
+		}
+		d.PutRole(policy.Role{Name: "ops", Grants: map[string]policy.Level{"guarded": policy.Write, "late": policy.Write}})
+		d.PutMember(policytest.Member("olga", "ops"))
+	})
 	return policytest.Edit(t, p, func(d *policy.Policy) {
+		late, _ := d.Environment("late")
+		late.Due = true
+		d.PutEnvironment(late)
 		retire(t, d, "dan")
 		r, _ := d.Role("old")
 		r.Retired = true

@@ -52,7 +52,7 @@ func epochTransition(path string, old, new Audit) error {
 	switch {
 	case new.Epoch == old.Epoch:
 		if new.Recipient != old.Recipient || !slices.Equal(new.Earlier, old.Earlier) {
-			return denied(path, "another recipient in the same epoch")
+			return denied(path, "another recipient, or other earlier ones, in the same epoch")
 		}
 	case new.Epoch == old.Epoch+1:
 		if !slices.Equal(new.Earlier, append(slices.Clip(old.Earlier), RecipientSum(old.Recipient))) {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/secr/secr/keys"
@@ -17,8 +18,16 @@ const charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 // Recipient is a well-spelled age recipient for nobody's key.
 func Recipient(seed string) string {
-	return Encode("age1pq", RecipientBytes(seed))
+	if s, ok := recipients.Load(seed); ok {
+		return s.(string)
+	}
+	s := Encode("age1pq", RecipientBytes(seed))
+	recipients.Store(seed, s)
+	return s
 }
+
+// recipients remembers what was made: the same few are asked for many times.
+var recipients sync.Map
 
 // RecipientBytes are the 1,216 bytes of a recipient: coefficients of 12 bits below
 // the modulus, then what looks random, with the last bit clear.
@@ -64,13 +73,14 @@ func Spell(prefix string, groups []byte) string {
 		all = append(all, c&31)
 	}
 	all = append(append(all, groups...), 0, 0, 0, 0, 0, 0)
+	generators := [5]uint32{0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3}
 	sum := uint32(1)
 	for _, v := range all {
 		top := sum >> 25
 		sum = (sum&0x1ffffff)<<5 ^ uint32(v)
-		for i, g := range []uint32{0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3} {
+		for i := range generators {
 			if top>>i&1 == 1 {
-				sum ^= g
+				sum ^= generators[i]
 			}
 		}
 	}
@@ -128,6 +138,12 @@ func Founding() policy.Founding {
 // Default is the policy of a new vault, founded by ana.
 func Default(t testing.TB) *policy.Policy {
 	t.Helper()
+	return Founded(t, Founding(), func(*policy.Member) {})
+}
+
+// Founded is the policy of a new vault with this founding file and an edited founder.
+func Founded(t testing.TB, f policy.Founding, edit func(m *policy.Member)) *policy.Policy {
+	t.Helper()
 	fresh := policy.Fresh{Audit: RoleRecipient("", 1), Roles: map[string]string{}, Environments: map[string]policy.Commitments{}}
 	for _, r := range policy.DefaultRoles() {
 		fresh.Roles[r.Name] = RoleRecipient(r.Name, 1)
@@ -135,7 +151,9 @@ func Default(t testing.TB) *policy.Policy {
 	for _, e := range policy.DefaultEnvironments() {
 		fresh.Environments[e.Name] = Commitments(e.Name, 1)
 	}
-	p, err := policy.Default(policy.Founder(Founding(), policy.About{Handle: "ana", Name: "Ana", Device: "laptop"}), fresh)
+	founder := policy.Founder(f, policy.About{Handle: "ana", Name: "Ana", Device: "laptop"})
+	edit(&founder)
+	p, err := policy.Default(founder, fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
