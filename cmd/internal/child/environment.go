@@ -1,7 +1,6 @@
 package child
 
 import (
-	"bytes"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +12,23 @@ import (
 type Variable struct {
 	Name  string
 	Value keys.Secret
+
+	pair string // NAME=value, when it exists already
+}
+
+// Pair is a Variable of which NAME=value has been made already: ten thousand of them
+// need not be copied on the way of every run.
+func Pair(pair string) Variable {
+	name, _, _ := strings.Cut(pair, "=")
+	return Variable{Name: name, pair: pair}
+}
+
+// entry is the variable as an environment has it.
+func (v Variable) entry() string {
+	if v.pair != "" {
+		return v.pair
+	}
+	return v.Name + "=" + string(v.Value.Reveal())
 }
 
 // Sources are what an environment is composed of.
@@ -28,8 +44,8 @@ type Environment struct {
 	Overridden []string // inherited variables that a secret replaced with another value, sorted
 	Preserved  []string // secrets that an inherited variable of another value kept out, sorted
 
-	list    []string
-	secrets []string // names of the secrets in list
+	list  []string
+	first int // where the secrets begin in list: behind all that was inherited
 }
 
 // Compose merges the secrets into what was inherited. A secret wins unless Preserve is
@@ -41,50 +57,68 @@ func Compose(s Sources) (Environment, error) {
 
 // compose is Compose for systems whose variable names differ by case, or don't.
 func compose(s Sources, fold bool) (Environment, error) {
-	secrets := map[string]Variable{}
-	for _, v := range s.Secrets {
-		if err := checkVariable(v); err != nil {
-			return Environment{}, err
-		}
-		key := foldName(v.Name, fold)
-		if _, twice := secrets[key]; twice {
-			return Environment{}, &NameError{Name: v.Name, Reason: "is there twice"}
-		}
-		secrets[key] = v
+	secrets, err := byName(s.Secrets, fold)
+	if err != nil {
+		return Environment{}, err
 	}
-	var env Environment
-	kept := map[string]bool{} // secrets that an inherited variable keeps out
+	env := Environment{list: make([]string, 0, len(s.Inherited)+len(secrets))}
+	out := make([]bool, len(secrets)) // secrets that an inherited variable keeps out
 	for _, entry := range s.Inherited {
-		name, value := split(entry)
-		key := foldName(name, fold)
-		secret, clash := secrets[key]
+		name, _ := split(entry)
+		at, clash := slices.BinarySearchFunc(secrets, foldName(name, fold), func(n named, key string) int { return strings.Compare(n.key, key) })
+		differs := clash && entry[len(name):] != secrets[at].entry[len(name):]
 		switch {
 		case strings.HasPrefix(foldName(name, true), "SECR_"):
 			continue
 		case clash && !s.Preserve:
-			if value != string(secret.Value.Reveal()) {
+			if differs {
 				env.Overridden = append(env.Overridden, name)
 			}
 			continue
-		case s.Clean && !basic(name) && !(clash && s.Preserve):
-			continue
 		case clash:
-			kept[key] = true
-			if value != string(secret.Value.Reveal()) {
+			out[at] = true
+			if differs {
 				env.Preserved = append(env.Preserved, name)
 			}
+		case s.Clean && !basic(name):
+			continue
 		}
 		env.list = append(env.list, entry)
 	}
-	for _, v := range s.Secrets {
-		if !kept[foldName(v.Name, fold)] {
-			env.list = append(env.list, v.Name+"="+string(v.Value.Reveal()))
-			env.secrets = append(env.secrets, v.Name)
+	env.first = len(env.list)
+	for i, n := range secrets {
+		if !out[i] {
+			env.list = append(env.list, n.entry)
 		}
 	}
 	env.Overridden = sortedOnce(env.Overridden)
 	env.Preserved = sortedOnce(env.Preserved)
 	return env, nil
+}
+
+// named is a secret's entry under the name that it is compared by.
+type named struct{ key, entry string }
+
+// byName checks the secrets and sorts them.
+func byName(secrets []Variable, fold bool) ([]named, error) {
+	out := make([]named, len(secrets))
+	for i, v := range secrets {
+		n := named{key: foldName(v.Name, fold), entry: v.entry()}
+		if reason := refused(v.Name, n.entry); reason != "" {
+			return nil, &NameError{Name: v.Name, Reason: reason}
+		}
+		out[i] = n
+	}
+	compare := func(a, b named) int { return strings.Compare(a.key, b.key) }
+	if !slices.IsSortedFunc(out, compare) {
+		slices.SortFunc(out, compare)
+	}
+	for i := 1; i < len(out); i++ {
+		if out[i].key == out[i-1].key {
+			return nil, &NameError{Name: out[i].key, Reason: "is there twice"}
+		}
+	}
+	return out, nil
 }
 
 // lookup returns the variable that a program would find: the first of its name.
@@ -119,23 +153,23 @@ func sortedOnce(names []string) []string {
 	return slices.Compact(names)
 }
 
-// checkVariable holds the names that every shell and program can read, and values that
-// an environment can carry.
-func checkVariable(v Variable) error {
-	if v.Name == "" {
-		return &NameError{Name: v.Name, Reason: "is no name"}
+// refused says why a secret can't be a variable: names must be such that every shell and
+// program can read them, and no environment carries a NUL.
+func refused(name, entry string) string {
+	if name == "" {
+		return "is no name"
 	}
-	for i := range len(v.Name) {
-		c := v.Name[i]
+	for i := range len(name) {
+		c := name[i]
 		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 		if !letter && (i == 0 || c < '0' || c > '9') {
-			return &NameError{Name: v.Name, Reason: "can't be a variable: letters, digits and _ only, and no digit first"}
+			return "can't be a variable: letters, digits and _ only, and no digit first"
 		}
 	}
-	if bytes.IndexByte(v.Value.Reveal(), 0) >= 0 {
-		return &NameError{Name: v.Name, Reason: "has a value with a NUL byte, which no variable can hold: store it as a file"}
+	if strings.IndexByte(entry, 0) >= 0 {
+		return "has a value with a NUL byte, which no variable can hold: store it as a file"
 	}
-	return nil
+	return ""
 }
 
 // basic are the variables that any login has, which stay even in a clean environment.

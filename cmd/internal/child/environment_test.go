@@ -15,7 +15,7 @@ func secret(name, value string) Variable {
 
 func TestSecretsMergeIntoWhatWasInherited(t *testing.T) {
 	inherited := []string{"PATH=/bin", "A=old", "B=same", "X=1", "A=again", "SECR_TOKEN=t", "HOME=/h", "secr_env=e", "odd", "LC_ALL=C"}
-	secrets := []Variable{secret("A", "new"), secret("B", "same"), secret("C", "a=b\n$x")}
+	secrets := []Variable{secret("C", "a=b\n$x"), Pair("A=new"), secret("B", "same")}
 	for name, c := range map[string]struct {
 		sources                         Sources
 		fold                            bool
@@ -34,11 +34,11 @@ func TestSecretsMergeIntoWhatWasInherited(t *testing.T) {
 			[]string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "A=new", "B=same", "C=a=b\n$x"}, []string{"A"}, nil,
 		},
 		"case differs": {
-			Sources{Inherited: []string{"a=1"}, Secrets: secrets[:1]}, false,
+			Sources{Inherited: []string{"a=1"}, Secrets: secrets[1:2]}, false,
 			[]string{"a=1", "A=new"}, nil, nil,
 		},
 		"case doesn't count": {
-			Sources{Inherited: []string{"a=1", "=C:=C:\\x"}, Secrets: secrets[:1]}, true,
+			Sources{Inherited: []string{"a=1", "=C:=C:\\x"}, Secrets: secrets[1:2]}, true,
 			[]string{"=C:=C:\\x", "A=new"}, []string{"a"}, nil,
 		},
 		"an empty value is a value": {

@@ -15,19 +15,16 @@ func (l limits) check(path string, args []string, env Environment) error {
 	for _, a := range args {
 		total += len(a) + 1 + pointer
 	}
-	secrets := map[string]bool{}
-	for _, name := range env.secrets {
-		secrets[name] = true
-	}
 	largest, size := "", 0
-	for _, entry := range env.list {
+	for i, entry := range env.list {
 		total += len(entry) + 1 + pointer
-		name, _ := split(entry)
 		if l.one > 0 && len(entry)+1 > l.one {
+			name, _ := split(entry)
 			return &TooLargeError{Name: name, Size: len(entry) + 1, Limit: l.one}
 		}
-		if secrets[name] && len(entry)+1 > size {
-			largest, size = name, len(entry)+1
+		if i >= env.first && len(entry)+1 > size {
+			size = len(entry) + 1
+			largest, _ = split(entry)
 		}
 	}
 	if l.total > 0 && total > l.total && largest != "" {
