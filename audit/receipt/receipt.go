@@ -1,0 +1,198 @@
+// Package receipt keeps the notes that a device makes of what it read: one file
+// per vault and device on this machine, to which every reading adds one receipt
+// before its values leave. A receipt is sealed under a key from the device's
+// seed, and names the one before it by number and hash, so that a missing,
+// changed, added or reordered one shows; whoever gets the opened receipts checks
+// the same chain with [Link.Check].
+//
+// Writing one is on the way of every command that reads: it opens, locks, reads
+// the last receipt, appends with one write, and syncs nothing. The end of the
+// file may therefore be torn by a power cut; the next append mends that and says
+// so, in its result and in the receipt itself. The format is docs/spec/receipt.md.
+//
+// The package belongs to the fast path: it imports keys, vault/local, the
+// standard library and golang.org/x/sys.
+package receipt
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrMalformed says that bytes are not a receipt in the one form that it may have.
+var ErrMalformed = errors.New("receipt: malformed")
+
+// Receipt is one note: who read what, when, from where, and why.
+type Receipt struct {
+	Number   uint64 `json:"number"`   // 1 for the device's first in this vault
+	Previous string `json:"previous"` // hex SHA-256 of the one before; zeros for the first
+	Salt     string `json:"salt"`     // 16 random bytes in hex: the hash tells nothing of the content
+	Vault    string `json:"vault"`
+	Device   string `json:"device"`
+
+	Time        int64    `json:"time"` // Unix seconds, by this machine's clock
+	Action      string   `json:"action"`
+	Environment string   `json:"environment"`
+	Seq         uint64   `json:"seq"` // the change whose state was read
+	Sum         string   `json:"sum"` // and the hex SHA-256 of that raw change
+	All         bool     `json:"all"` // every secret of that state; Secrets is empty then
+	Secrets     []Secret `json:"secrets"`
+	Reason      string   `json:"reason"` // what the person said
+
+	Program   string   `json:"program"` // what got the values
+	Host      string   `json:"host"`
+	Addresses []string `json:"addresses"`
+	SSH       string   `json:"ssh"`   // the client's address, where there is one
+	CI        string   `json:"ci"`    // the job
+	Agent     string   `json:"agent"` // the program that acts for a person
+	Lost      uint64   `json:"lost"`  // bytes of older receipts that were unreadable and put aside
+}
+
+// Secret is one secret that was read.
+type Secret struct {
+	ID      string `json:"id"` // secret-id, 40 hex digits
+	Version uint64 `json:"version"`
+}
+
+// Limits in bytes and in numbers.
+const (
+	MaxReason    = 1024
+	MaxText      = 255 // each other text
+	MaxAddresses = 16
+	MaxSecrets   = 16384
+	MaxEncoded   = 2 << 20
+
+	magic     = "secr/1 receipt\n"
+	saltSize  = 16
+	maxAction = 32
+)
+
+// Encode is the plaintext of r. It fails with [ErrMalformed] if a field is not
+// what it must be.
+func (r Receipt) Encode() ([]byte, error) {
+	if r.Secrets == nil {
+		r.Secrets = []Secret{}
+	}
+	if r.Addresses == nil {
+		r.Addresses = []string{}
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	b := bytes.NewBufferString(magic)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if b.Len() > MaxEncoded {
+		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, b.Len(), MaxEncoded)
+	}
+	return b.Bytes(), nil
+}
+
+// Decode reads what [Receipt.Encode] wrote, in that one spelling.
+func Decode(plaintext []byte) (Receipt, error) {
+	body, ok := bytes.CutPrefix(plaintext, []byte(magic))
+	if !ok || len(plaintext) > MaxEncoded {
+		return Receipt{}, fmt.Errorf("%w: not a receipt", ErrMalformed)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	var r Receipt
+	if err := d.Decode(&r); err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	again, err := r.Encode()
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !bytes.Equal(again, plaintext) {
+		return Receipt{}, fmt.Errorf("%w: not the one spelling", ErrMalformed)
+	}
+	return r, nil
+}
+
+// check holds every field to its form and limit.
+func (r Receipt) check() error {
+	switch {
+	case r.Number == 0:
+		return bad("number")
+	case !isHex(r.Previous, 2*sha256.Size), !isHex(r.Salt, 2*saltSize), !isHex(r.Sum, 2*sha256.Size):
+		return bad("previous, salt or sum")
+	case !isID(r.Vault), !isID(r.Device):
+		return bad("vault or device")
+	case !isName(r.Action, maxAction), !isName(r.Environment, 32):
+		return bad("action or environment")
+	case len(r.Reason) > MaxReason || !utf8.ValidString(r.Reason):
+		return bad("reason")
+	case len(r.Addresses) > MaxAddresses:
+		return bad("addresses")
+	case len(r.Secrets) > MaxSecrets, r.All && len(r.Secrets) > 0:
+		return bad("secrets")
+	}
+	for _, s := range r.Secrets {
+		if !isHex(s.ID, 40) || s.Version == 0 {
+			return bad("secrets")
+		}
+	}
+	for _, text := range append([]string{r.Program, r.Host, r.SSH, r.CI, r.Agent}, r.Addresses...) {
+		if len(text) > MaxText || !utf8.ValidString(text) {
+			return bad("program, host, addresses, ssh, ci or agent")
+		}
+	}
+	return nil
+}
+
+func bad(field string) error { return fmt.Errorf("%w: its %s", ErrMalformed, field) }
+
+// fit makes what the machine said about itself fit: no reading fails because a
+// program has a long name.
+func (r Receipt) fit() Receipt {
+	for _, text := range []*string{&r.Program, &r.Host, &r.SSH, &r.CI, &r.Agent} {
+		*text = fit(*text)
+	}
+	all := r.Addresses[:min(len(r.Addresses), MaxAddresses)]
+	r.Addresses = make([]string, len(all))
+	for i, a := range all {
+		r.Addresses[i] = fit(a)
+	}
+	return r
+}
+
+func fit(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= MaxText {
+		return text
+	}
+	cut := MaxText
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}
+
+func newSalt() string {
+	var b [saltSize]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func isID(s string) bool {
+	return len(s) == 26 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+func isName(s string, limit int) bool {
+	return s != "" && len(s) <= limit && s[0] != '-' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
