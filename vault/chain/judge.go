@@ -176,6 +176,15 @@ func (j *judgement) secrets(yield func(touched) bool) {
 	}
 }
 
+// records are the records that the change writes.
+func (j *judgement) records(yield func(touched) bool) {
+	for _, t := range j.touched {
+		if t.place.kind == kindSecret && t.file != nil && !yield(t) {
+			return
+		}
+	}
+}
+
 // state is the state that the change leaves.
 func (j *judgement) state() *State {
 	c := j.change

@@ -14,7 +14,6 @@ import (
 func keyRules() []rule {
 	return []rule{
 		{"due", checkDue},
-		{"wrap-kept", checkWrapKept},
 		{"wrap-missing", checkWrapMissing},
 		{"wrap-extra", checkWrapExtra},
 		{"wrap-left", checkWrapLeft},
@@ -28,17 +27,6 @@ func checkDue(j *judgement) *Error {
 	for t := range j.secrets {
 		if e, _ := j.policy.Environment(t.place.name); e.Due {
 			return failAt(Denied, t.path, "the key of %s is due to turn: nothing there may change before it has", t.place.name)
-		}
-	}
-	return nil
-}
-
-// checkWrapKept says that a file under keys/ is never replaced: whoever holds a key holds
-// it for the epoch.
-func checkWrapKept(j *judgement) *Error {
-	for _, t := range j.touched {
-		if t.place.keys() && t.file != nil && j.old.root.file(t.path) != nil {
-			return failAt(Tampered, t.path, "a file of keys is never replaced")
 		}
 	}
 	return nil
@@ -104,10 +92,16 @@ func (j *judgement) touch(path string) touched {
 	return j.touched[i]
 }
 
+// checkWrapExtra says that nobody is given a key but those who must hold it, and that a
+// file under keys/ is never replaced: it is what it is for its epoch.
 func checkWrapExtra(j *judgement) *Error {
 	plan := j.keyPlan()
 	for _, t := range j.touched {
-		if t.place.keys() && t.file != nil && !plan.added[t.path] {
+		switch {
+		case !t.place.keys() || t.file == nil || plan.added[t.path]:
+		case j.old.root.file(t.path) != nil:
+			return failAt(Tampered, t.path, "a file of keys is never replaced")
+		default:
 			return failAt(Denied, t.path, "the key is given to one whom the policy does not let hold it")
 		}
 	}

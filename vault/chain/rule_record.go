@@ -23,7 +23,7 @@ func recordRules() []rule {
 }
 
 func checkRecord(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		if t.recordErr != nil {
 			return failAt(Malformed, t.path, "%v", t.recordErr)
 		}
@@ -35,7 +35,7 @@ func checkRecord(j *judgement) *Error {
 // environment's key, by who manages, and nowhere else. And who changes policy or keys
 // changes no secret at the same time.
 func checkReseal(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		reseal, env := t.record.Header.Kind == record.Reseal, t.place.name
 		switch {
 		case reseal && !j.turned(env):
@@ -54,7 +54,7 @@ func (j *judgement) turned(environment string) bool {
 }
 
 func checkRecordSeq(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		if n := t.record.Header.Seq; n != j.change.Seq {
 			return failAt(Tampered, t.path, "the record was written for change %d", n)
 		}
@@ -63,7 +63,7 @@ func checkRecordSeq(j *judgement) *Error {
 }
 
 func checkRecordBefore(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		was, before := j.old.root.file(t.path), t.record.Header.Before
 		switch {
 		case was == nil && before != nil:
@@ -79,7 +79,7 @@ func checkRecordBefore(j *judgement) *Error {
 // lives can be deleted or get another label; only what is there can be sealed again, and
 // then lives as before.
 func checkRecordState(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		was, h := j.was(t), t.record.Header
 		ok, live := false, h.State == record.Live
 		switch h.Kind {
@@ -110,7 +110,7 @@ func (j *judgement) was(t touched) secret {
 func (s secret) live() bool { return s.version > 0 && !s.deleted }
 
 func checkRecordVersion(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		want := j.was(t).version
 		if t.record.Header.Kind != record.Reseal {
 			want++
@@ -123,7 +123,7 @@ func checkRecordVersion(j *judgement) *Error {
 }
 
 func checkRecordSince(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		want := j.change.Seq
 		if k := t.record.Header.Kind; k == record.Relabel || k == record.Reseal {
 			want = j.was(t).since
@@ -136,7 +136,7 @@ func checkRecordSince(j *judgement) *Error {
 }
 
 func checkRecordEpoch(j *judgement) *Error {
-	for t := range j.secrets {
+	for t := range j.records {
 		want := j.policy.Epoch(policy.KeyRef{Kind: policy.EnvironmentKey, Name: t.place.name})
 		if n := t.record.Header.Epoch; n != want {
 			return failAt(Tampered, t.path, "the record is sealed under epoch %d, %s is at epoch %d", n, t.place.name, want)

@@ -74,7 +74,7 @@ type Plain struct {
 func New(t testing.TB) *World {
 	t.Helper()
 	w := Unfounded(t)
-	w.Commit(w.FoundingDraft())
+	w.Commit(w.FoundingDraft(w.FoundingPolicy()))
 	return w
 }
 

@@ -9,19 +9,25 @@ import (
 	"github.com/secr/secr/policy"
 )
 
-// FoundingDraft is the first change: ana as the only member, the default roles and
-// environments.
-func (w *World) FoundingDraft() *Draft {
+// FoundingPolicy is ana as the only member, the default roles and environments, with new
+// keys.
+func (w *World) FoundingPolicy() *policy.Policy {
 	w.t.Helper()
-	fresh := policy.Fresh{Audit: w.newRecipient(), Roles: map[string]string{}, Environments: map[string]policy.Commitments{}}
+	fresh := policy.Fresh{Audit: w.NewRecipient(), Roles: map[string]string{}, Environments: map[string]policy.Commitments{}}
 	for _, r := range policy.DefaultRoles() {
-		fresh.Roles[r.Name] = w.newRecipient()
+		fresh.Roles[r.Name] = w.NewRecipient()
 	}
 	for _, e := range policy.DefaultEnvironments() {
 		fresh.Environments[e.Name] = w.newEnvironment(e)
 	}
 	p, err := policy.Default(policy.Founder(w.Founding, policy.About{Handle: "ana", Device: "laptop"}), fresh)
 	w.must(err)
+	return p
+}
+
+// FoundingDraft is the first change of a vault with this policy.
+func (w *World) FoundingDraft(p *policy.Policy) *Draft {
+	w.t.Helper()
 	d := &Draft{By: w.Ana, Files: p.Files()}
 	d.Files[policy.FoundingPath] = w.foundingFile()
 	w.turn(d, nil, p)
@@ -32,23 +38,30 @@ func (w *World) FoundingDraft() *Draft {
 // seals every secret of a turned environment again. Keys named in also turn too.
 func (w *World) Edit(by *Actor, edit func(*policy.Policy), also ...policy.KeyRef) *Draft {
 	w.t.Helper()
+	return w.EditTurning(by, edit, func(policy.KeyRef) bool { return true }, also...)
+}
+
+// EditTurning is Edit, but of the keys that must turn only those do that turn picks.
+func (w *World) EditTurning(by *Actor, edit func(*policy.Policy), turn func(policy.KeyRef) bool, also ...policy.KeyRef) *Draft {
+	w.t.Helper()
 	d := w.Draft(by)
 	old := d.Parent.Policy()
 	draft := old.Clone()
 	edit(draft)
-	refs := policy.Turns(old, draft, also...)
+	for _, ref := range policy.Turns(old, draft, also...) {
+		if turn(ref) {
+			w.advance(draft, ref)
+		}
+	}
 	for _, r := range draft.Roles() {
 		if r.Epoch == 0 {
-			refs = append(refs, policy.KeyRef{Kind: policy.RoleKey, Name: r.Name})
+			w.advance(draft, policy.KeyRef{Kind: policy.RoleKey, Name: r.Name})
 		}
 	}
 	for _, e := range draft.Environments() {
 		if e.Epoch == 0 {
-			refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: e.Name})
+			w.advance(draft, policy.KeyRef{Kind: policy.EnvironmentKey, Name: e.Name})
 		}
-	}
-	for _, ref := range refs {
-		w.advance(draft, ref)
 	}
 	p, err := draft.Check()
 	w.must(err)
@@ -64,12 +77,12 @@ func (w *World) advance(draft *policy.Policy, ref policy.KeyRef) {
 	switch ref.Kind {
 	case policy.RoleKey:
 		r, _ := draft.Role(ref.Name)
-		draft.PutRole(r.Turned(w.newRecipient()))
+		draft.PutRole(r.Turned(w.NewRecipient()))
 	case policy.EnvironmentKey:
 		e, _ := draft.Environment(ref.Name)
 		draft.PutEnvironment(e.Turned(w.newEnvironment(e)))
 	case policy.AuditKey:
-		draft.PutAudit(draft.Audit().Turned(w.newRecipient()))
+		draft.PutAudit(draft.Audit().Turned(w.NewRecipient()))
 	}
 }
 

@@ -31,8 +31,8 @@ func newKeychain() keychain {
 	}
 }
 
-// newRecipient makes a key pair for a role or the audit key.
-func (w *World) newRecipient() string {
+// NewRecipient makes a key pair for a role or the audit key, and keeps the private half.
+func (w *World) NewRecipient() string {
 	seed := keys.NewKey()
 	i, err := wrap.NewIdentity(seed)
 	w.must(err)
@@ -125,18 +125,36 @@ func (w *World) wrapFor(p *policy.Policy, f policy.KeyFile) []byte {
 	case policy.WrapCloudShare:
 		c.Kind, k = wrap.CloudShare, w.Environment(p, ref.Name).Cloud
 	}
+	if k.IsZero() { // of a change that asks for a share of a key that has none
+		k = keys.NewKey()
+	}
 	return w.Wrap(f, c, k)
 }
 
 // Wrap makes any wrap to the holder that f names.
 func (w *World) Wrap(f policy.KeyFile, c wrap.Context, k keys.Key) []byte {
-	to := w.cloud(w.keys.clouds[f.CloudKey]).Recipient()
-	if f.CloudKey == "" {
-		var err error
-		to, err = wrap.ParseRecipient(f.Recipient)
-		w.must(err)
+	if f.CloudKey != "" {
+		return w.WrapCloud(w.keys.clouds[f.CloudKey], c, k)
 	}
+	to, err := wrap.ParseRecipient(f.Recipient)
+	w.must(err)
 	file, err := wrap.Wrap(to, c, k)
 	w.must(err)
 	return file
+}
+
+// WrapCloud makes any wrap to a cloud key.
+func (w *World) WrapCloud(to policy.CloudKey, c wrap.Context, k keys.Key) []byte {
+	file, err := wrap.Wrap(w.cloud(to).Recipient(), c, k)
+	w.must(err)
+	return file
+}
+
+// RoleSeed is the private key of a role's current epoch under a policy.
+func (w *World) RoleSeed(p *policy.Policy, name string) keys.Key {
+	r, ok := p.Role(name)
+	if !ok {
+		w.t.Fatalf("no role %s", name)
+	}
+	return w.keys.seeds[r.Recipient]
 }

@@ -42,9 +42,15 @@ func (w *World) Relabel(by *Actor, environment, name, note string) *Draft {
 // can be altered first.
 func (w *World) Write(d *Draft, environment string, p Plain, spoil func(*record.SealInput)) {
 	w.t.Helper()
+	w.WriteUnder(d, d.Parent.Policy(), environment, p, spoil)
+}
+
+// WriteUnder is Write under the keys of a policy that is not the parent's.
+func (w *World) WriteUnder(d *Draft, under *policy.Policy, environment string, p Plain, spoil func(*record.SealInput)) {
+	w.t.Helper()
 	id := keys.SecretID(w.idKey(d.Parent.Policy(), environment), p.Name)
 	e, _ := d.Parent.Secret(environment, id)
-	in := w.input(d, d.Parent.Policy(), environment, id, e)
+	in := w.input(d, under, environment, id, e)
 	in.Header.Kind, in.Header.Version, in.Header.Since = record.Set, e.Version+1, in.Header.Seq
 	in.Label, in.Value = record.Label{Name: p.Name, Kind: record.Variable}, keys.NewSecret(p.Value)
 	if spoil != nil {
