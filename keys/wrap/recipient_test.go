@@ -29,6 +29,9 @@ func FuzzRecipientIsTheSameForPolicy(f *testing.F) {
 func TestRespelledRecipientIsTheSameForPolicy(t *testing.T) {
 	good := identity(t, 1).Recipient()
 	for at := range 1216 {
+		if at%53 != 0 && at < 1216-32 && at > 2 { // all of X25519's part, samples of the other
+			continue
+		}
 		for _, to := range []byte{0, 1, 0x7f, 0xff} {
 			text := respell(t, good, func(raw []byte) { raw[at] = to })
 			_, here := wrap.ParseRecipient(text)
