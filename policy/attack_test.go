@@ -214,7 +214,7 @@ func TestLimitsAreLimits(t *testing.T) {
 
 func TestLargeFileIsRefused(t *testing.T) {
 	p := policytest.Default(t)
-	for _, n := range []int{policy.MaxFile + 1, 100 << 20} {
+	for _, n := range []int{policy.MaxFile + 1, 16 << 20} {
 		if _, err := p.With(map[string][]byte{policy.FormatPath: make([]byte, n)}); !errors.Is(err, policy.ErrMalformed) {
 			t.Errorf("%d bytes: %v", n, err)
 		}

@@ -12,7 +12,7 @@
 //	seq 41
 //	since 41
 //	before 83baae61804e65cc73a7201a7252750c76066a30 5dde896887f6754c9b15bfe3a441ae4806df2fde94001311e08bf110622e0bbe
-//	label 220
+//	label 204
 //	value 92
 //
 // Who has no key can check the header: [Header.Follows] holds it to the change that

@@ -66,29 +66,35 @@ func TestSealedRecordOpens(t *testing.T) {
 	}
 }
 
+// TestEveryFlippedByteIsNoticed flips bits of every byte: of the header, then nothing
+// opens; of a part, then that part doesn't.
 func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	in := input(t)
 	data := sealed(t, in)
+	whole, err := record.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	label := len(data) - whole.Header.Label - whole.Header.Value
+	value := len(data) - whole.Header.Value
 	for i := range data {
 		for _, bit := range []byte{1, 0x20, 0x80} {
 			changed := bytes.Clone(data)
 			changed[i] ^= bit
-			if opens(changed, in) {
+			r, err := record.Parse(changed)
+			if err != nil && i < label && errors.Is(err, record.ErrMalformed) {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("byte %d: %v", i, err)
+			}
+			_, labelErr := r.OpenLabel(in.Names, in.Where)
+			_, valueErr := r.OpenValue(in.Key, in.Where)
+			if labelErr == nil && i < value || valueErr == nil && (i < label || i >= value) {
 				t.Fatalf("byte %d with bit %#x flipped still opens", i, bit)
 			}
 		}
 	}
-}
-
-// opens says whether both parts open.
-func opens(data []byte, in record.SealInput) bool {
-	r, err := record.Parse(data)
-	if err != nil {
-		return false
-	}
-	_, labelErr := r.OpenLabel(in.Names, in.Where)
-	_, valueErr := r.OpenValue(in.Key, in.Where)
-	return labelErr == nil && valueErr == nil
 }
 
 func TestEveryCutIsMalformed(t *testing.T) {
@@ -100,5 +106,116 @@ func TestEveryCutIsMalformed(t *testing.T) {
 	}
 	if _, err := record.Parse(append(bytes.Clone(data), 0)); !errors.Is(err, record.ErrMalformed) {
 		t.Errorf("one byte more: %v", err)
+	}
+}
+
+func TestSealRefusesWhatParseWould(t *testing.T) {
+	for name, edit := range map[string]func(in *record.SealInput){
+		"no kind":             func(in *record.SealInput) { in.Header.Kind = "" },
+		"a reseal of what":    func(in *record.SealInput) { in.Header.Kind, in.Header.Since = record.Reseal, 40 },
+		"version 0":           func(in *record.SealInput) { in.Header.Version = 0 },
+		"nothing before":      func(in *record.SealInput) { in.Header.Before = nil },
+		"since":               func(in *record.SealInput) { in.Header.Since = 1 },
+		"epoch":               func(in *record.SealInput) { in.Header.Epoch = record.MaxEpoch + 1 },
+		"seq":                 func(in *record.SealInput) { in.Header.Seq, in.Header.Since = record.MaxNumber+1, record.MaxNumber+1 },
+		"a name":              func(in *record.SealInput) { in.Label.Name = "a b" },
+		"tags":                func(in *record.SealInput) { in.Label.Tags = []string{"b", "a"} },
+		"a note":              func(in *record.SealInput) { in.Label.Note = "a\x1b" },
+		"a note's encoding":   func(in *record.SealInput) { in.Label.Note = "\xff" },
+		"a value above 1 MiB": func(in *record.SealInput) { in.Value = keys.NewSecret(make([]byte, record.MaxValue+1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(t)
+			edit(&in)
+			if _, err := record.Seal(in); !errors.Is(err, record.ErrMalformed) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestLargestValueRoundTrips(t *testing.T) {
+	in := input(t)
+	in.Value = keys.NewSecret(bytes.Repeat([]byte{0, 0xff}, record.MaxValue/2))
+	data := sealed(t, in)
+	if len(data) > record.MaxRecord {
+		t.Fatalf("%d bytes", len(data))
+	}
+	r, err := record.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, err := r.OpenValue(in.Key, in.Where); err != nil || !value.Equal(in.Value) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLargeRecordIsRefused(t *testing.T) {
+	data := append(sealed(t, input(t)), make([]byte, record.MaxRecord)...)
+	if _, err := record.Parse(data); !errors.Is(err, record.ErrMalformed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLengthsAreHidden says that the lengths in clear tell no more than the padding.
+func TestLengthsAreHidden(t *testing.T) {
+	in := input(t)
+	seen := map[int]bool{}
+	for n := range 61 {
+		in.Value = keys.NewSecret(make([]byte, n))
+		seen[len(sealed(t, in))] = true
+	}
+	if len(seen) != 1 {
+		t.Errorf("values of 0 to 60 bytes have %d lengths", len(seen))
+	}
+}
+
+func TestSealNeverRepeatsItself(t *testing.T) {
+	in := input(t)
+	if bytes.Equal(sealed(t, in), sealed(t, in)) {
+		t.Error("the same bytes twice")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, cases := range recordCases(f) {
+		for _, v := range cases {
+			f.Add(unhex(f, v.Record))
+		}
+	}
+	names, value := key(f, 1), key(f, 2)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := record.Parse(data)
+		if err != nil {
+			if !errors.Is(err, record.ErrMalformed) {
+				t.Errorf("got %v", err)
+			}
+			return
+		}
+		if err := r.Header.Follows(nil, record.At{Seq: r.Header.Seq, Epoch: r.Header.Epoch}); (err == nil) != (r.Header.Before == nil) {
+			t.Errorf("as a first record: %v", err)
+		}
+		if _, err := r.OpenLabel(names, place()); err == nil {
+			if _, err := r.OpenValue(value, place()); err != nil && r.Header.State == record.Live && !errors.Is(err, record.ErrMalformed) && !errors.Is(err, record.ErrTampered) {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	in := input(b)
+	data := sealed(b, in)
+	for b.Loop() {
+		r, err := record.Parse(data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.OpenLabel(in.Names, in.Where); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.OpenValue(in.Key, in.Where); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
