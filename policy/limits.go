@@ -9,6 +9,7 @@ const Format = 1
 // for every release that reads format 1.
 const (
 	MaxFile            = 1 << 20 // bytes of one policy file
+	MaxFiles           = 8192    // policy files of one vault: more than the limits below add up to
 	MaxFormat          = 1 << 16 // the largest format number
 	MaxMembers         = 4096    // members, retired ones included
 	MaxDevices         = 64      // devices of one member, retired ones included
