@@ -182,7 +182,7 @@ func (v *Vault) file(s *chain.State, path string) ([]byte, error) {
 }
 
 func (v *Vault) blob(path string, id [20]byte, sum [32]byte) ([]byte, error) {
-	data, err := v.repo.Blob(id)
+	data, err := v.objects().Blob(id)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -325,7 +325,7 @@ func (v *Vault) blame(path, what string, err error) error {
 // is none, or when it can't be read.
 func (v *Vault) fileAt(s *chain.State, seq uint64, path string) repo.Hash {
 	link, _ := s.Link(seq)
-	raw, err := v.repo.Commit(link.ID)
+	raw, err := v.objects().Commit(link.ID)
 	if err != nil {
 		return repo.Hash{}
 	}
@@ -335,7 +335,7 @@ func (v *Vault) fileAt(s *chain.State, seq uint64, path string) repo.Hash {
 	}
 	at := repo.Hash(c.Tree)
 	for _, name := range strings.Split(path, "/") {
-		entries, err := v.repo.Tree(at)
+		entries, err := v.objects().Tree(at)
 		if err != nil {
 			return repo.Hash{}
 		}

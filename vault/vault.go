@@ -65,6 +65,8 @@ type Vault struct {
 	state  *chain.State
 	ring   *ring
 	head   *chain.State // of a view: the newest state, which unlocks; nil otherwise
+	// pending is what a rebase has not written yet; nil otherwise.
+	pending *repo.View
 }
 
 // Open opens a vault of this machine at its head. It fails with [ErrNoVault] when
