@@ -1,18 +1,34 @@
+//go:build unix
+
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/secr/secr/cmd/internal/app"
+	"github.com/secr/secr/cmd/internal/system"
+	"github.com/secr/secr/keys/session"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"secr": main})
+	testscript.Main(m, map[string]func(){"secr": quick})
+}
+
+// quick is main but for two numbers: passphrase files are sealed with little
+// work, and the login session's memory forgets soon.
+func quick() {
+	sys := system.OS()
+	sys.Work, sys.Session = 4, time.Minute
+	os.Exit(app.Run(context.Background(), os.Args, sys))
 }
 
 // Every script runs the real program with a home folder, environment and
@@ -22,18 +38,19 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               isolate,
-		Condition:           lacks,
+		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    code,
-			"nowhere": nowhere,
+			"code":     code,
+			"exactly":  exactly,
+			"nowhere":  nowhere,
+			"terminal": terminal,
 		},
 	})
 }
 
-// isolate keeps the machine's own settings out of a script. The passphrase
-// file is sealed with little work: its strength is not what scripts test.
+// isolate keeps the machine's own settings out of a script.
 func isolate(e *testscript.Env) error {
 	home := filepath.Join(e.WorkDir, "home")
 	temp := filepath.Join(e.WorkDir, ".tmp")
@@ -46,7 +63,7 @@ func isolate(e *testscript.Env) error {
 		"PATH=" + e.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + temp, "USER=tester", "LANG=C.UTF-8",
 		"WORK=" + e.WorkDir, "/=/", ":=:", "$=$", "exe=", "devnull=/dev/null",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"SECR_KEYRING=file", "SECR_PASSPHRASE=correct horse", "SECR_TEST_WORK=1",
+		"SECR_KEYRING=file", "SECR_PASSPHRASE=correct horse",
 	}
 	e.Vars = vars
 	return nil
@@ -68,15 +85,32 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lacks is the condition [lacks:PROGRAM]. It is never true under
-// SECR_TEST_REQUIRE_ALL=1, so that the script runs and fails instead.
-func lacks(condition string) (bool, error) {
-	program, ok := strings.CutPrefix(condition, "lacks:")
-	if !ok {
-		return false, fmt.Errorf("unknown condition %q", condition)
+// exactly compares standard output with a file of the script less its final
+// newline, which every file of a script has: `exactly file`.
+func exactly(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: exactly file")
 	}
-	_, err := exec.LookPath(program)
-	return err != nil && os.Getenv("SECR_TEST_REQUIRE_ALL") != "1", nil
+	got, want := ts.ReadFile("stdout"), strings.TrimSuffix(ts.ReadFile(args[0]), "\n")
+	if got != want {
+		ts.Fatalf("standard output is %q, want %q", got, want)
+	}
+}
+
+// condition knows [lacks:PROGRAM], and [session] for a login session that
+// remembers. Under SECR_TEST_REQUIRE_ALL=1 nothing is lacking, so that the
+// script runs and fails instead.
+func condition(text string) (bool, error) {
+	required := os.Getenv("SECR_TEST_REQUIRE_ALL") == "1"
+	if program, ok := strings.CutPrefix(text, "lacks:"); ok {
+		_, err := exec.LookPath(program)
+		return err != nil && !required, nil
+	}
+	if text == "session" {
+		err := session.Put("scripts", []byte{1}, time.Minute)
+		return err == nil || required, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", text)
 }
 
 // nowhere searches folders, file contents and names, for texts that must not

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/secr/secr/cmd/internal/exit"
+	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/system"
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/vault/local"
@@ -29,10 +30,14 @@ func Run(ctx context.Context, args []string, sys system.System) int {
 	a := &app{sys: sys, term: term.New(term.Options{
 		In: sys.Stdin, Out: sys.Stdout, Err: sys.Stderr, Getenv: sys.Getenv, Now: sys.Now,
 	})}
-	if err := a.run(ctx, args); err != nil {
+	code, done, err := fast.Run(ctx, args, sys)
+	if !done {
+		err = a.run(ctx, args)
+	}
+	if err != nil {
 		return a.fail(err, wantsJSON(args))
 	}
-	return int(exit.Done)
+	return code
 }
 
 func (a *app) run(ctx context.Context, args []string) error {

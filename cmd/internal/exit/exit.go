@@ -6,6 +6,8 @@ package exit
 import (
 	"errors"
 	"fmt"
+
+	"github.com/secr/secr/cmd/internal/child"
 )
 
 // Code is a process's exit status. Scripts may rely on the numbers.
@@ -137,6 +139,10 @@ func Of(err error) Report {
 	var knows hinter
 	if errors.As(err, &knows) && knows.Hint() != "" {
 		r.Hint = knows.Hint()
+	}
+	var start *child.StartError
+	if errors.As(err, &start) {
+		r.Code = Code(start.Code)
 	}
 	var own *Error
 	if errors.As(err, &own) {

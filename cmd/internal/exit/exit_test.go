@@ -8,9 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/cmd/internal/dotenv"
+	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/keys/keyring"
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/record"
 )
 
 func TestTheTableKnowsEveryKindOfError(t *testing.T) {
@@ -27,6 +35,21 @@ func TestTheTableKnowsEveryKindOfError(t *testing.T) {
 		"bad project":      {fmt.Errorf("%w: x", project.ErrInvalid), Integrity},
 		"foreign":          {&local.FileError{Path: "x", Err: local.ErrForeign}, Integrity},
 		"not linked":       {local.ErrNoLink, Denied},
+		"no secret":        {fmt.Errorf("%w: x", vault.ErrNoSecret), NotFound},
+		"denied":           {&vault.DeniedError{Handle: "x", Environment: "y"}, Denied},
+		"no reason":        {vault.ErrNoReason, Denied},
+		"a lying record":   {&vault.IntegrityError{Path: "x", What: "y", Err: record.ErrMalformed}, Integrity},
+		"a typed label":    {fmt.Errorf("%w: a tag", record.ErrMalformed), Usage},
+		"a bad change":     {&chain.Error{Class: chain.BadSignature}, Integrity},
+		"denied elsewhere": {&chain.Error{Class: chain.Denied}, Integrity},
+		"a newer format":   {&chain.Error{Class: chain.NewerFormat}, Failed},
+		"a policy refused": {&policy.Error{Kind: policy.ErrIncomplete}, Denied},
+		"no identity":      {identity.ErrNone, Identity},
+		"locked keyring":   {&keyring.Error{Kind: keyring.KindOS, Err: keyring.ErrLocked}, Identity},
+		"not a member":     {vault.ErrNotMember, Identity},
+		"program missing":  {&child.StartError{Program: "x", Code: child.CodeNotFound}, Missing},
+		"cannot start":     {&child.StartError{Program: "x", Code: child.CodeNotExecutable}, Cannot},
+		"bad .env":         {dotenv.ErrSyntax, Usage},
 		"locked":           {&local.LockedError{Path: "x"}, Failed},
 		"chosen by a verb": {Wrap(New(Conflict, "x"), "y"), Conflict},
 		"a verb's choice beats its cause's": {
@@ -41,10 +64,10 @@ func TestTheTableKnowsEveryKindOfError(t *testing.T) {
 
 func TestTheNearestHintWins(t *testing.T) {
 	for want, err := range map[string]error{
-		"":            errors.New("x"),
-		"secr init":   &Error{What: "x", Hint: "secr init", Err: project.ErrNone},
-		"use --file":  Wrap(&term.NoTerminalError{What: "x", Flag: "--file"}, "y"),
-		"secr doctor": &local.FileError{Path: "x", Err: local.ErrDamaged},
+		"":                               errors.New("x"),
+		"secr init":                      &Error{What: "x", Hint: "secr init", Err: project.ErrNone},
+		"use --file":                     Wrap(&term.NoTerminalError{What: "x", Flag: "--file"}, "y"),
+		"secr doctor says what is wrong": &local.FileError{Path: "x", Err: local.ErrDamaged},
 	} {
 		if diff := cmp.Diff(want, Of(err).Hint); diff != "" {
 			t.Error(diff)

@@ -3,11 +3,23 @@ package exit
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/cmd/internal/dotenv"
+	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/settings"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/keys/keyring"
+	"github.com/secr/secr/keys/wrap"
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/record"
+	"github.com/secr/secr/vault/repo"
 )
 
 // row is what the table knows of a kind of error.
@@ -28,23 +40,87 @@ func find(err error) (row, bool) {
 	return row{}, false
 }
 
+// table is the whole truth about exit codes. Verbs choose one themselves, by
+// an Error, only for what they find out on their own.
 func table() []row {
+	return slices.Concat(stopped(), broken(), missing(), refused(), strangers())
+}
+
+func stopped() []row {
 	return []row{
 		{is(term.ErrInterrupted), Stopped, ""},
 		{is(context.Canceled), Stopped, ""},
+	}
+}
 
+// broken is what is not as it was signed, or as secr left it.
+func broken() []row {
+	const look, ask = "secr doctor says what is wrong", "ask your team, and keep the evidence: secr git log"
+	return []row{
+		{is(policy.ErrNewer), Failed, "update secr: the vault is of a newer format"},
+		{is(&chain.Error{Class: chain.NewerFormat}), Failed, "update secr: the vault is of a newer format"},
+		{as[*chain.Error], Integrity, ask},
+		{as[*vault.IntegrityError], Integrity, ask},
+		{is(repo.ErrNotFound), Integrity, look},
+		{is(repo.ErrDamaged), Integrity, look},
+		{is(repo.ErrMalformed), Integrity, ask},
+		{is(repo.ErrTooLarge), Integrity, ask},
+		{is(change.ErrMalformed), Integrity, ask},
+		{is(record.ErrTampered), Integrity, ask},
+		{is(wrap.ErrTampered), Integrity, ask},
+		{is(vault.ErrNotDescendant), Integrity, ask},
 		{is(project.ErrInvalid), Integrity, "git log -p secr.toml shows who changed it"},
 		{is(local.ErrForeign), Integrity, "work in a folder that is your own"},
-		{as[*local.FileError], Integrity, "secr doctor"},
+		{as[*local.FileError], Integrity, look},
 		{is(local.ErrFloors), Integrity, "git log -p secr.toml shows who changed the floor"},
 		{as[*local.PinBackError], Integrity, "the remote shows less than before: ask your team before anything else"},
+	}
+}
 
+func missing() []row {
+	return []row{
 		{is(project.ErrNone), NotFound, "secr init makes a vault for this project"},
+		{is(vault.ErrNoVault), NotFound, "secr init makes a vault for this project"},
+		{is(vault.ErrNoSecret), NotFound, "secr ls"},
+		{is(vault.ErrNoEnvironment), NotFound, "secr env ls"},
+		{is(vault.ErrNoChange), NotFound, "secr log"},
+		{is(identity.ErrNone), Identity, "secr login"},
+		{is(identity.ErrUnknown), Identity, "secr login makes it"},
+		{is(identity.ErrSeveral), Identity, "--profile or SECR_IDENTITY names one"},
+		{is(vault.ErrNoIdentity), Identity, "secr login"},
+		{is(keyring.ErrNotFound), Identity, "if the identity is lost for good: secr logout, secr login, and a colleague adds the new device"},
+		{is(keyring.ErrLocked), Identity, "unlock the system's keyring, or move the identity: secr login --keyring file"},
+		{is(keyring.ErrUnavailable), Identity, "log in to the desktop session that has the keyring, or set SECR_TOKEN"},
+		{is(keyring.ErrPassphrase), Identity, "set SECR_PASSPHRASE for a person, SECR_TOKEN for a machine"},
+		{is(keyring.ErrDamaged), Identity, "restore it from a backup, or make a new one: secr logout, secr login"},
+		{is(vault.ErrNotMember), Identity, "somebody who manages the vault can add this device"},
+	}
+}
+
+func refused() []row {
+	return []row{
 		{is(local.ErrNoLink), Denied, "secr link, if you trust this folder's secr.toml"},
+		{as[*vault.DeniedError], Denied, "somebody who manages the vault can grant it"},
+		{is(vault.ErrExpired), Denied, "somebody who manages the vault can extend it"},
+		{is(vault.ErrNoReason), Denied, `say why: --reason "..."`},
+		{as[*policy.Error], Denied, ""},
+		{is(vault.ErrReadOnly), Usage, ""},
+		{is(vault.ErrMixed), Usage, ""},
+		{as[*vault.NameError], Usage, ""},
+		{is(record.ErrMalformed), Usage, ""}, // what was read is an IntegrityError, so this was typed
 		{is(settings.ErrInvalid), Usage, "mend or remove the settings file"},
+		{is(dotenv.ErrSyntax), Usage, "put values in single quotes when in doubt"},
 		{as[*term.NoTerminalError], Usage, ""},
 		{is(term.ErrMoreLines), Usage, "give values of several lines by --file or standard input"},
+	}
+}
+
+// strangers are failures of the machine, not of anybody's.
+func strangers() []row {
+	return []row{
 		{as[*local.LockedError], Failed, "wait for that process, or end it"},
+		{as[*child.NameError], Failed, "secr run --except leaves it out"},
+		{as[*child.TooLargeError], Failed, ""},
 	}
 }
 

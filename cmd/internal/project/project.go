@@ -61,6 +61,26 @@ func (p Project) FloorText() string {
 	return p.Floor.String()
 }
 
+// Default is the environment that the project asks for: its own, or
+// development.
+func (p Project) Default() string {
+	if p.Environment != "" {
+		return p.Environment
+	}
+	return "development"
+}
+
+// Choose is the order of choice everywhere: flag, environment variable, the
+// user's settings, the project. The first that says something wins.
+func Choose(flag, variable, setting, project string) string {
+	for _, name := range []string{flag, variable, setting} {
+		if name != "" {
+			return name
+		}
+	}
+	return project
+}
+
 // Path is the file's path.
 func (p Project) Path() string { return filepath.Join(p.Folder, Name) }
 

@@ -7,7 +7,6 @@ package system
 import (
 	"os"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -26,8 +25,11 @@ type System struct {
 	Home string
 	// Folder is the folder that the process runs in.
 	Folder string
-	// Exec replaces the process with a program. It only returns on failure.
-	Exec func(path string, argv, env []string) error
+	// Session is how long an unlocked identity may stay in the memory of the
+	// login session; 0 is not at all.
+	Session time.Duration
+	// Work is the scrypt work factor of new passphrase files; 0 is the normal one.
+	Work int
 }
 
 // OS is the real machine.
@@ -37,7 +39,7 @@ func OS() System {
 	return System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
-		Home: home, Folder: folder, Exec: syscall.Exec,
+		Home: home, Folder: folder, Session: 12 * time.Hour,
 	}
 }
 

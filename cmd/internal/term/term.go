@@ -58,6 +58,9 @@ func (t *Terminal) Interactive() bool {
 	return true
 }
 
+// Piped tells whether standard input comes from somewhere else than a terminal.
+func (t *Terminal) Piped() bool { return t.in == nil || !xterm.IsTerminal(int(t.in.Fd())) }
+
 // open returns the terminal to read answers from.
 func (t *Terminal) open() (*os.File, error) {
 	if !t.Err.terminal {

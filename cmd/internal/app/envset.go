@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/secr/secr/cmd/internal/exit"
+	"github.com/secr/secr/cmd/internal/special"
+	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
+)
+
+func (a *app) envSetVerb() *cli.Command {
+	return verb{
+		name: "set", args: "NAME", short: "Change an environment's settings and grants",
+		long: `--allow lets a special name (one that runs code or redirects traffic) be set and
+injected here. Taking a grant away makes new keys at once.`,
+		example: `secr env set development --allow NODE_OPTIONS
+secr env set production --grant developer=none --require-reason --receipts required`,
+		flags: []cli.Flag{
+			grantFlag(),
+			&cli.StringSliceFlag{Name: "allow", Usage: "allow a special `KEY` here, again for several"},
+			&cli.StringSliceFlag{Name: "disallow", Usage: "take that back"},
+			&cli.BoolFlag{Name: "require-reason", Usage: "reading needs --reason (--require-reason=false: not)"},
+			&cli.StringFlag{Name: "max-age", Usage: "refuse a state whose newest change is older (24h, 7d; 0 is any)"},
+			&cli.StringFlag{Name: "receipts", Usage: "best, required or off"},
+		},
+		least: 1, most: 1,
+		run: func(c *cli.Context) error {
+			o := envOptions{
+				name: c.Args().First(), grants: c.StringSlice("grant"), allow: c.StringSlice("allow"),
+				disallow: c.StringSlice("disallow"), receipts: c.String("receipts"),
+			}
+			if c.IsSet("require-reason") {
+				yes := c.Bool("require-reason")
+				o.reason = &yes
+			}
+			if c.IsSet("max-age") {
+				text := c.String("max-age")
+				o.maxAge = &text
+			}
+			return a.envSet(c.Context, o)
+		},
+	}.command()
+}
+
+func (a *app) envSet(ctx context.Context, o envOptions) error {
+	grants, err := parseGrants(o.grants)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(o.allow, o.disallow) {
+		if !special.Valid(name) {
+			return exit.Usagef("%q is no name of a secret", name)
+		}
+	}
+	change, err := o.settings()
+	if err != nil {
+		return err
+	}
+	return a.changePolicy(ctx, "change environment "+o.name, func(p *policy.Policy) error {
+		e, ok := p.Environment(o.name)
+		if !ok || e.Retired {
+			return noEnvironment(o.name)
+		}
+		change(&e)
+		p.PutEnvironment(e)
+		return applyGrants(p, o.name, grants)
+	})
+}
+
+// settings checks the flags and gives what they do to an environment.
+func (o envOptions) settings() (func(*policy.Environment), error) {
+	maxAge := int64(-1)
+	if o.maxAge != nil {
+		d, err := parseSpan(*o.maxAge)
+		if err != nil && *o.maxAge != "0" {
+			return nil, exit.Usagef("%q is no time", *o.maxAge).WithHint("24h, 7d or 0")
+		}
+		maxAge = int64(d / time.Second)
+	}
+	switch policy.Receipts(o.receipts) {
+	case "", policy.ReceiptsBest, policy.ReceiptsRequired, policy.ReceiptsOff:
+	default:
+		return nil, exit.Usagef("receipts are best, required or off")
+	}
+	return func(e *policy.Environment) {
+		e.AllowNames = slices.Concat(e.AllowNames, o.allow)
+		slices.Sort(e.AllowNames)
+		e.AllowNames = slices.Compact(e.AllowNames)
+		e.AllowNames = slices.DeleteFunc(e.AllowNames, func(n string) bool { return slices.Contains(o.disallow, n) })
+		if o.reason != nil {
+			e.RequireReason = *o.reason
+		}
+		if maxAge >= 0 {
+			e.MaxAge = maxAge
+		}
+		if o.receipts != "" {
+			e.Receipts = policy.Receipts(o.receipts)
+		}
+	}, nil
+}
+
+func (a *app) envRetireVerb() *cli.Command {
+	return verb{
+		name: "retire", args: "NAME", short: "End an environment", long: "Its history stays; nothing in it changes again, and its name is never used again.",
+		example: "secr env retire preview --yes", flags: []cli.Flag{yesFlag()}, least: 1, most: 1,
+		run: func(c *cli.Context) error { return a.envRetire(c.Context, c.Args().First(), c.Bool("yes")) },
+	}.command()
+}
+
+func (a *app) envRetire(ctx context.Context, name string, sure bool) error {
+	if !sure {
+		yes, err := a.term.Confirm(ctx, term.Question{
+			Text: fmt.Sprintf("Retire the environment %s for ever?", name), What: "a yes to retiring " + name, Flag: "--yes",
+		})
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return exit.New(exit.Stopped, "nothing retired")
+		}
+	}
+	return a.changePolicy(ctx, "retire environment "+name, func(p *policy.Policy) error {
+		e, ok := p.Environment(name)
+		if !ok || e.Retired {
+			return noEnvironment(name)
+		}
+		e.Retired = true
+		p.PutEnvironment(e)
+		for _, r := range p.Roles() {
+			if _, granted := r.Grants[name]; granted && !r.Retired {
+				setGrant(p, r, name, policy.None)
+			}
+		}
+		return nil
+	})
+}
+
+// reportTurned says which keys advanced, and what that did.
+func (a *app) reportTurned(r vault.Report) {
+	if !r.Changed() {
+		a.note("nothing to change")
+		return
+	}
+	for _, ref := range r.Turned {
+		if ref.Kind != policy.NamesKey { // it turns with its environment
+			a.note("new key: %s", ref)
+		}
+	}
+	if r.Resealed > 0 {
+		a.note("%s sealed again", count(r.Resealed, "secret"))
+	}
+	for _, id := range r.Waiting {
+		a.warn("cloud key %s could not be reached and has no access until it is", id)
+	}
+	for _, name := range r.Due {
+		a.warn("environment %s must turn its key and could not: secr rotate-key --env %s", name, name)
+	}
+}

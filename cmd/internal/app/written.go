@@ -1,0 +1,117 @@
+package app
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/secr/secr/cmd/internal/exit"
+	"github.com/secr/secr/cmd/internal/special"
+	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/vault"
+)
+
+// checkNames refuses names that no environment may have, and special ones that
+// this one doesn't allow.
+func (s *session) checkNames(env string, names ...string) error {
+	for _, name := range names {
+		if !special.Valid(name) {
+			return exit.Usagef("%q is no name of a secret: letters, digits and _, no digit first, at most 128", name)
+		}
+		if special.Name(name, foldsCase()) && !s.allows(env, name) {
+			return exit.New(exit.Denied, "%s is a special name: it would run code or redirect traffic on a colleague's machine", name).
+				WithHint("secr env set %s --allow %s, if that is what you want", env, name)
+		}
+	}
+	return nil
+}
+
+// allows says whether policy allows a special name in an environment.
+func (s *session) allows(env, name string) bool {
+	e, ok := s.vault.Policy().Environment(env)
+	if !ok {
+		return false
+	}
+	for _, allowed := range e.AllowNames {
+		if allowed == name {
+			return true
+		}
+	}
+	return false
+}
+
+type writtenJSON struct {
+	Version   int           `json:"version"`
+	Changed   bool          `json:"changed"`
+	Written   []writtenItem `json:"written"`
+	Unchanged []writtenItem `json:"unchanged"`
+}
+
+type writtenItem struct {
+	Environment string `json:"environment"`
+	Name        string `json:"name"`
+	Version     uint64 `json:"version"`
+}
+
+// reportWritten says what a draft did to secrets.
+func (a *app) reportWritten(done string, r vault.Report, asJSON bool) error {
+	if asJSON {
+		out := writtenJSON{Version: 1, Changed: r.Changed(), Written: items(r.Written), Unchanged: items(r.Unchanged)}
+		return writeJSON(a.term.Out, out)
+	}
+	for _, e := range r.Written {
+		fmt.Fprintf(a.term.Err, "%s %s in %s, version %d\n", done, term.Clean(e.Label.Name), e.Environment, e.Version)
+	}
+	for _, e := range r.Unchanged {
+		fmt.Fprintf(a.term.Err, "%s in %s is that already, version %d\n", term.Clean(e.Label.Name), e.Environment, e.Version)
+	}
+	return nil
+}
+
+func items(entries []vault.Entry) []writtenItem {
+	out := []writtenItem{}
+	for _, e := range entries {
+		out = append(out, writtenItem{e.Environment, e.Label.Name, e.Version})
+	}
+	return out
+}
+
+// count is "1 secret", "2 secrets".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// parseExpiry reads a date, a time from now in days or hours, or never.
+func parseExpiry(text string, now time.Time) (int64, error) {
+	if text == "never" || text == "" {
+		return 0, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.Unix(), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.Unix(), nil
+	}
+	d, err := parseSpan(text)
+	if err != nil || d == 0 {
+		return 0, exit.Usagef("%q is no date and no time from now", text).WithHint("2027-05-01, 90d, 12h or never")
+	}
+	return now.Add(d).Unix(), nil
+}
+
+// parseSpan reads 90d, 12h, 30m.
+func parseSpan(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		return 0, fmt.Errorf("%q is negative", text)
+	}
+	return d, err
+}
