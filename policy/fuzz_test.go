@@ -97,6 +97,9 @@ func FuzzKeyPath(f *testing.F) {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		if policy.IsPath(path) && !strings.HasPrefix(path, policy.Folder) {
+			t.Errorf("%q is taken for a policy file's", path)
+		}
 		ref, epoch, rest, ok := policy.ParseKeyPath(path)
 		if ok && policy.KeyFolder(ref, epoch)+rest != path {
 			t.Errorf("%q is read as another path", path)

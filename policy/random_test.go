@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,6 +180,7 @@ func (h *history) step() bool {
 	h.checkReach(what, next)
 	h.checkWraps(what, next)
 	h.checkRights(what, next)
+	h.checkRaises(what, next)
 	h.policy = next
 	return true
 }
@@ -250,6 +252,37 @@ func (h *history) checkWraps(what string, next *policy.Policy) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		h.t.Fatalf("%s: wraps differ from what the policy says: %s", what, diff)
+	}
+}
+
+// checkRaises says that nobody gains anything without files that only who manages may
+// write: whatever raises somebody changes a file under policy/, and the rights are
+// those of the files, read by themselves.
+func (h *history) checkRaises(what string, next *policy.Policy) {
+	changed := policy.Changed(h.policy, next)
+	for path := range changed {
+		if !strings.HasPrefix(path, policy.Folder) {
+			h.t.Fatalf("%s: %s is no file of the policy", what, path)
+		}
+	}
+	for _, s := range policy.Changes(h.policy, next).Shifts {
+		if s.Gains() && len(changed) == 0 {
+			h.t.Fatalf("%s: %s gains %v from nothing", what, s.Who, s.Right)
+		}
+	}
+	alone, err := policy.Parse(next.Files())
+	if err != nil {
+		h.t.Fatalf("%s: %v", what, err)
+	}
+	for _, m := range next.Members() {
+		if alone.Manages(m.ID) != next.Manages(m.ID) || alone.Audits(m.ID) != next.Audits(m.ID) {
+			h.t.Fatalf("%s: %s has other rights by the files alone", what, m.Handle)
+		}
+		for _, e := range next.Environments() {
+			if alone.Level(m.ID, e.Name) != next.Level(m.ID, e.Name) {
+				h.t.Fatalf("%s: %s has another level on %s by the files alone", what, m.Handle, e.Name)
+			}
+		}
 	}
 }
 
