@@ -13,10 +13,11 @@ import (
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/record"
 	"github.com/secr/secr/vault/team"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 // refused asserts that a forged change does not verify, for the reason given.
-func refused(t *testing.T, v *vault.Vault, m machine, handle string, class chain.Class, files map[string][]byte) {
+func refused(t *testing.T, v *vault.Vault, m vaulttest.Machine, handle string, class chain.Class, files map[string][]byte) {
 	t.Helper()
 	_, err := forge(t, v, m, handle, files)
 	if !errors.Is(err, &chain.Error{Class: class}) {
@@ -53,7 +54,7 @@ func sealed(t *testing.T, k keychain, key keys.Key, environment, name, value str
 	data, err := record.Seal(record.SealInput{
 		Where:  record.Where{Vault: k.v.ID(), Environment: environment, ID: id},
 		Header: next(k.v, old, record.Set),
-		Label:  record.Label{Name: name, Kind: record.Variable}, Value: secret(value),
+		Label:  record.Label{Name: name, Kind: record.Variable}, Value: vaulttest.Secret(value),
 		Names: keys.NamesKey(key), Key: keys.ValueKey(key),
 	})
 	if err != nil {
@@ -87,14 +88,14 @@ func merge(all ...map[string][]byte) map[string][]byte {
 // TestForgedChangesAreRefused lets members write what they like, with their own
 // keys and well signed, and expects every other client to refuse it.
 func TestForgedChangesAreRefused(t *testing.T) {
-	ana, ben, cleo, eve := newMachine(t), newMachine(t), newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one", "B", "two")
-	admit(t, v, ben, "ben", policy.Developer)
-	admit(t, v, cleo, "cleo", policy.Viewer)
+	ana, ben, cleo, eve := vaulttest.NewMachine(t), vaulttest.NewMachine(t), vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	vaulttest.Admit(t, v, cleo, "cleo", policy.Viewer)
 	k := keychain{t, v, ana}
 	roleKey, _ := k.role(policy.Admin)
-	eveDevice := eve.device(t, v, "laptop")
+	eveDevice := eve.Device(t, v, "laptop")
 	hidden := "keys/roles/admin/1/" + eveDevice.ID + ".age"
 	turn := rotation(t, v, ana, "development", func(_ string, s keys.Secret) keys.Secret { return s })
 	without := func(part string) map[string][]byte {
@@ -107,15 +108,15 @@ func TestForgedChangesAreRefused(t *testing.T) {
 		}
 		return out
 	}
-	benID := ben.device(t, v, "laptop").ID
+	benID := ben.Device(t, v, "laptop").ID
 	promote := policyFiles(t, v, team.AddRole("cleo", policy.Admin))
-	cleoKey := "keys/roles/admin/1/" + cleo.device(t, v, "laptop").ID + ".age"
-	promote[cleoKey] = wrapped(t, v, cleo.device(t, v, "laptop").Recipient, policy.Admin, roleKey)
+	cleoKey := "keys/roles/admin/1/" + cleo.Device(t, v, "laptop").ID + ".age"
+	promote[cleoKey] = wrapped(t, v, cleo.Device(t, v, "laptop").Recipient, policy.Admin, roleKey)
 	second := eveDevice
 	second.Name = "second"
 
 	for name, c := range map[string]struct {
-		by     machine
+		by     vaulttest.Machine
 		handle string
 		class  chain.Class
 		files  map[string][]byte
@@ -140,10 +141,10 @@ func TestForgedChangesAreRefused(t *testing.T) {
 }
 
 func TestSomebodyElsesKeyCannotBeRegistered(t *testing.T) {
-	ana, eve := newMachine(t), newMachine(t)
-	v := ana.init(t)
+	ana, eve := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
 	owned := v.Policy().Members()[0].Devices[0]
-	admission := team.Admission{Handle: "eve", Kind: policy.Person, Roles: []string{policy.Viewer}, Device: eve.device(t, v, "laptop")}
+	admission := team.Admission{Handle: "eve", Kind: policy.Person, Roles: []string{policy.Viewer}, Device: eve.Device(t, v, "laptop")}
 	for name, alter := range map[string]func(*policy.Device){
 		"ana's recipient":     func(d *policy.Device) { d.Recipient = owned.Recipient },
 		"ana's signing key":   func(d *policy.Device) { d.Sign = owned.Sign },
@@ -168,11 +169,11 @@ func TestSomebodyElsesKeyCannotBeRegistered(t *testing.T) {
 
 // A removed manager has every key that he ever held, and the newest repository.
 func TestRemovedManagersKeysOpenNothingNew(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "production", "A", "old")
-	admit(t, v, ben, "ben", policy.Admin)
-	k := keychain{t, ben.pull(t, v), ben}
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "production", "A", "old")
+	vaulttest.Admit(t, v, ben, "ben", policy.Admin)
+	k := keychain{t, ben.Pull(t, v), ben}
 	var roles []wrap.Identity
 	for _, name := range []string{policy.Admin} {
 		_, i := k.role(name)
@@ -189,17 +190,17 @@ func TestRemovedManagersKeysOpenNothingNew(t *testing.T) {
 			roles = append(roles, j)
 		}
 	}
-	_, opening := ben.seed.Device(v.State().Founding().Nonce)
+	_, opening := ben.Seed.Device(v.State().Founding().Nonce)
 	own, err := wrap.NewIdentity(opening)
 	if err != nil {
 		t.Fatal(err)
 	}
 	roles = append(roles, own)
 	old := k.environment(policy.Admin, "production")
-	edit(t, v, team.Remove("ben"))
-	set(t, v, "production", "A", "new")
+	vaulttest.Edit(t, v, team.Remove("ben"))
+	vaulttest.Set(t, v, "production", "A", "new")
 
-	after := keychain{t, ben.pull(t, v), ben}
+	after := keychain{t, ben.Pull(t, v), ben}
 	for f := range after.v.State().Files("keys") {
 		for _, i := range roles {
 			if _, err := i.OpenFrom(after.file(f.Path)); err == nil {

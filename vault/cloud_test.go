@@ -15,6 +15,7 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/team"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 const (
@@ -75,9 +76,9 @@ func (m *memoryCloud) taken() []string {
 }
 
 // withClouds opens the machine's vault again, with clouds.
-func (m machine) withClouds(t testing.TB, id string, clouds vault.Clouds) *vault.Vault {
+func withClouds(t testing.TB, m vaulttest.Machine, id string, clouds vault.Clouds) *vault.Vault {
 	t.Helper()
-	o := m.options(id)
+	o := m.Options(id)
 	o.Clouds = clouds
 	v, err := vault.Open(t.Context(), o)
 	if err != nil {
@@ -90,9 +91,9 @@ func (m machine) withClouds(t testing.TB, id string, clouds vault.Clouds) *vault
 // job opens the vault that v is as a process without any identity.
 func job(t testing.TB, v *vault.Vault, clouds vault.Clouds) *vault.Vault {
 	t.Helper()
-	m := newMachine(t)
-	m.pull(t, v).Close()
-	o := m.options(v.ID())
+	m := vaulttest.NewMachine(t)
+	m.Pull(t, v).Close()
+	o := m.Options(v.ID())
 	o.Seed, o.Clouds = nil, clouds
 	out, err := vault.Open(t.Context(), o)
 	if err != nil {
@@ -103,13 +104,13 @@ func job(t testing.TB, v *vault.Vault, clouds vault.Clouds) *vault.Vault {
 }
 
 // deploying is a vault whose production a role opens that a cloud key holds.
-func deploying(t testing.TB, clouds *memoryCloud) (machine, *vault.Vault) {
+func deploying(t testing.TB, clouds *memoryCloud) (vaulttest.Machine, *vault.Vault) {
 	t.Helper()
-	ana := newMachine(t)
-	v := ana.withClouds(t, ana.init(t).ID(), clouds)
-	set(t, v, "production", "A", "prod", "B", "more")
-	edit(t, v, team.PutRole(team.Role{Name: "deploy", Grants: map[string]policy.Level{"production": policy.Read}}))
-	edit(t, v, team.AddCloudKey(policy.AWS, deployKey, "deploy"))
+	ana := vaulttest.NewMachine(t)
+	v := withClouds(t, ana, ana.Init(t).ID(), clouds)
+	vaulttest.Set(t, v, "production", "A", "prod", "B", "more")
+	vaulttest.Edit(t, v, team.PutRole(team.Role{Name: "deploy", Grants: map[string]policy.Level{"production": policy.Read}}))
+	vaulttest.Edit(t, v, team.AddCloudKey(policy.AWS, deployKey, "deploy"))
 	return ana, v
 }
 
@@ -118,17 +119,17 @@ func TestAJobWithoutIdentityReadsByItsCloudKeyInOneCall(t *testing.T) {
 	_, v := deploying(t, clouds)
 	clouds.taken()
 	ci := job(t, v, clouds)
-	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, values(t, ci, "production")); diff != "" {
+	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, vaulttest.Values(t, ci, "production")); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"unwrap deploy"}, clouds.taken()); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := tryValues(t.Context(), ci, "staging"); err == nil {
+	if _, err := vaulttest.TryValues(t.Context(), ci, "staging"); err == nil {
 		t.Error("the job reads staging, which its role is not granted")
 	}
 	d := ci.Draft()
-	d.Set("production", "A", secret("x"), vault.Meta{})
+	d.Set("production", "A", vaulttest.Secret("x"), vault.Meta{})
 	if _, err := d.Commit(t.Context(), "a change"); !errors.Is(err, vault.ErrNoIdentity) {
 		t.Errorf("the job wrote: %v", err)
 	}
@@ -138,9 +139,9 @@ func TestADeviceIsTriedBeforeAnyCloud(t *testing.T) {
 	clouds := newMemoryCloud()
 	ana, v := deploying(t, clouds)
 	clouds.taken()
-	again := ana.withClouds(t, v.ID(), clouds)
-	values(t, again, "production")
-	values(t, again, "development")
+	again := withClouds(t, ana, v.ID(), clouds)
+	vaulttest.Values(t, again, "production")
+	vaulttest.Values(t, again, "development")
 	if calls := clouds.taken(); len(calls) != 0 {
 		t.Errorf("the cloud was called: %v", calls)
 	}
@@ -149,15 +150,15 @@ func TestADeviceIsTriedBeforeAnyCloud(t *testing.T) {
 func TestWhenNoCloudKeyOpensEachIsNamedWithItsReason(t *testing.T) {
 	clouds := newMemoryCloud()
 	_, v := deploying(t, clouds)
-	edit(t, v, team.AddCloudKey(policy.GCP, otherKey, "deploy"))
+	vaulttest.Edit(t, v, team.AddCloudKey(policy.GCP, otherKey, "deploy"))
 	ci := job(t, v, clouds)
 	clouds.refused[deployKey], clouds.refused[otherKey] = true, true
-	_, err := tryValues(t.Context(), ci, "production")
+	_, err := vaulttest.TryValues(t.Context(), ci, "production")
 	if !errors.Is(err, vault.ErrCloud) || !strings.Contains(err.Error(), deployKey) || !strings.Contains(err.Error(), otherKey) {
 		t.Errorf("got %v, want both keys named", err)
 	}
 	clouds.refused[otherKey] = false
-	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, values(t, ci, "production")); diff != "" {
+	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, vaulttest.Values(t, ci, "production")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -166,14 +167,14 @@ func TestARemovedCloudKeyOpensNothingNew(t *testing.T) {
 	clouds := newMemoryCloud()
 	_, v := deploying(t, clouds)
 	before := epochs(v.Policy())
-	edit(t, v, team.RemoveCloudKey(deployKey, "deploy"))
+	vaulttest.Edit(t, v, team.RemoveCloudKey(deployKey, "deploy"))
 	after := epochs(v.Policy())
 	for _, key := range []string{"role deploy", "environment production"} {
 		if after[key] != before[key]+1 {
 			t.Errorf("%s is at %d, was at %d: it must have turned", key, after[key], before[key])
 		}
 	}
-	if _, err := tryValues(t.Context(), job(t, v, clouds), "production"); err == nil {
+	if _, err := vaulttest.TryValues(t.Context(), job(t, v, clouds), "production"); err == nil {
 		t.Error("the job still reads")
 	}
 }
@@ -181,19 +182,19 @@ func TestARemovedCloudKeyOpensNothingNew(t *testing.T) {
 func TestWithoutCloudAccessAMemberIsRemovedAndTheCloudKeyWaits(t *testing.T) {
 	clouds := newMemoryCloud()
 	_, v := deploying(t, clouds)
-	ben := newMachine(t)
-	admit(t, v, ben, "ben", "deploy")
+	ben := vaulttest.NewMachine(t)
+	vaulttest.Admit(t, v, ben, "ben", "deploy")
 	clouds.refused[deployKey] = true
-	report := edit(t, v, team.Remove("ben"))
+	report := vaulttest.Edit(t, v, team.Remove("ben"))
 	if len(report.Waiting) != 1 {
 		t.Fatalf("waiting: %v", report.Waiting)
 	}
-	if _, err := tryValues(t.Context(), job(t, v, clouds), "production"); err == nil {
+	if _, err := vaulttest.TryValues(t.Context(), job(t, v, clouds), "production"); err == nil {
 		t.Error("a job reads by a cloud key that waits")
 	}
 	clouds.refused[deployKey] = false
-	edit(t, v, team.RewrapCloudKeys())
-	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, values(t, job(t, v, clouds), "production")); diff != "" {
+	vaulttest.Edit(t, v, team.RewrapCloudKeys())
+	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, vaulttest.Values(t, job(t, v, clouds), "production")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -203,13 +204,13 @@ func TestARequiredCloudKeyIsASecondLock(t *testing.T) {
 	ana, v := deploying(t, clouds)
 	before := epochs(v.Policy())["environment production"]
 	id := v.Policy().CloudKeys()[0].ID
-	edit(t, v, team.SetEnvironment("production", team.Settings{RequireKMS: &[]string{id}}))
+	vaulttest.Edit(t, v, team.SetEnvironment("production", team.Settings{RequireKMS: &[]string{id}}))
 	if got := epochs(v.Policy())["environment production"]; got != before+1 {
 		t.Errorf("switching it on must turn the key: epoch %d, was %d", got, before)
 	}
 	clouds.taken()
-	again := ana.withClouds(t, v.ID(), clouds)
-	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, values(t, again, "production")); diff != "" {
+	again := withClouds(t, ana, v.ID(), clouds)
+	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, vaulttest.Values(t, again, "production")); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"unwrap production"}, clouds.taken()); diff != "" {
@@ -219,8 +220,8 @@ func TestARequiredCloudKeyIsASecondLock(t *testing.T) {
 		t.Errorf("names need no cloud: %v, %v", list, err)
 	}
 	clouds.refused[deployKey] = true
-	locked := ana.withClouds(t, v.ID(), clouds)
-	if _, err := tryValues(t.Context(), locked, "production"); !errors.Is(err, vault.ErrCloud) {
+	locked := withClouds(t, ana, v.ID(), clouds)
+	if _, err := vaulttest.TryValues(t.Context(), locked, "production"); !errors.Is(err, vault.ErrCloud) {
 		t.Errorf("without the cloud: %v, want ErrCloud", err)
 	}
 	clouds.taken()
@@ -236,28 +237,28 @@ func TestAnEnvironmentThatCannotTurnIsDueAndFrozen(t *testing.T) {
 	clouds := newMemoryCloud()
 	_, v := deploying(t, clouds)
 	id := v.Policy().CloudKeys()[0].ID
-	edit(t, v, team.SetEnvironment("production", team.Settings{RequireKMS: &[]string{id}}))
-	ben := newMachine(t)
-	admit(t, v, ben, "ben", "deploy")
+	vaulttest.Edit(t, v, team.SetEnvironment("production", team.Settings{RequireKMS: &[]string{id}}))
+	ben := vaulttest.NewMachine(t)
+	vaulttest.Admit(t, v, ben, "ben", "deploy")
 	clouds.refused[deployKey] = true
-	report := edit(t, v, team.Remove("ben"))
+	report := vaulttest.Edit(t, v, team.Remove("ben"))
 	if diff := cmp.Diff([]string{"production"}, report.Due); diff != "" {
 		t.Fatal(diff)
 	}
 	clouds.refused[deployKey] = false
 	d := v.Draft()
-	d.Set("production", "A", secret("new"), vault.Meta{})
+	d.Set("production", "A", vaulttest.Secret("new"), vault.Meta{})
 	if _, err := d.Commit(t.Context(), "a change"); err == nil {
 		t.Error("a secret of an environment that is due was changed")
 	}
 	d = v.Draft()
 	d.Rotate(policy.KeyRef{Kind: policy.EnvironmentKey, Name: "production"})
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	if e, _ := v.Policy().Environment("production"); e.Due {
 		t.Error("still due after it turned")
 	}
-	set(t, v, "production", "A", "new")
-	if diff := cmp.Diff(map[string]string{"A": "new", "B": "more"}, values(t, v, "production")); diff != "" {
+	vaulttest.Set(t, v, "production", "A", "new")
+	if diff := cmp.Diff(map[string]string{"A": "new", "B": "more"}, vaulttest.Values(t, v, "production")); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/team"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 var errCut = errors.New("the power is gone")
@@ -28,28 +29,13 @@ func cutAfter(n int) local.Disk {
 	})
 }
 
-// clone copies everything that a machine has.
-func (m machine) clone(t *testing.T) machine {
-	t.Helper()
-	other := newMachine(t)
-	for _, f := range []struct{ from, to string }{
-		{m.home.Data, other.home.Data}, {m.home.State, other.home.State}, {m.home.Cache, other.home.Cache},
-	} {
-		if err := copyFolder(f.from, f.to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	other.seed = m.seed
-	return other
-}
-
 // TestInterruptedAnywhereTheOldStateOrTheNew cuts each kind of change after every
 // number of steps that reach the disk.
 func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one", "B", "two")
-	admit(t, v, ben, "ben", policy.Admin)
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Admit(t, v, ben, "ben", policy.Admin)
 	start := v.Head()
 	before := map[string]string{"A": "one", "B": "two"}
 	many := map[string]string{"A": "one", "B": "two"}
@@ -60,10 +46,10 @@ func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
 		draft func(*vault.Draft)
 		after map[string]string
 	}{
-		"set": {func(d *vault.Draft) { d.Set("development", "A", secret("three"), vault.Meta{}) }, map[string]string{"A": "three", "B": "two"}},
+		"set": {func(d *vault.Draft) { d.Set("development", "A", vaulttest.Secret("three"), vault.Meta{}) }, map[string]string{"A": "three", "B": "two"}},
 		"import": {func(d *vault.Draft) {
 			for i := range 12 {
-				d.Set("development", fmt.Sprintf("N%d", i), secret("x"), vault.Meta{})
+				d.Set("development", fmt.Sprintf("N%d", i), vaulttest.Secret("x"), vault.Meta{})
 			}
 		}, many},
 		"remove a manager": {func(d *vault.Draft) { d.EditPolicy(team.Remove("ben")) }, before},
@@ -72,8 +58,8 @@ func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			done := false
 			for n := 0; !done; n += stride(t) {
-				m := ana.clone(t)
-				o := m.options(v.ID())
+				m := ana.Clone(t)
+				o := m.Options(v.ID())
 				o.Disk = cutAfter(n)
 				cut, err := vault.Open(t.Context(), o)
 				if err != nil {
@@ -87,7 +73,7 @@ func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
 				if err != nil && !errors.Is(err, errCut) {
 					t.Fatalf("after %d steps: %v", n, err)
 				}
-				w := m.open(t, v.ID())
+				w := m.Open(t, v.ID())
 				want := before
 				switch {
 				case w.Head().Seq == start.Seq+1:
@@ -95,10 +81,10 @@ func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
 				case w.Head() != start || done:
 					t.Fatalf("after %d steps the head is %v", n, w.Head())
 				}
-				if diff := cmp.Diff(want, values(t, w, "development")); diff != "" {
+				if diff := cmp.Diff(want, vaulttest.Values(t, w, "development")); diff != "" {
 					t.Errorf("after %d steps: %s", n, diff)
 				}
-				set(t, w, "development", "AFTER", "works")
+				vaulttest.Set(t, w, "development", "AFTER", "works")
 				if n%2 == 0 || done {
 					checkGit(t, w)
 				}

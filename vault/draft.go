@@ -54,6 +54,7 @@ type Report struct {
 	Resealed      int             // secrets that were sealed again
 	Waiting       []string        // ids of cloud keys that could not be wrapped to
 	Due           []string        // environments that must turn and could not
+	Closed        []string        // handles of open invites that were closed, as who left may have known their keys
 	Before, After *policy.Policy
 }
 

@@ -17,14 +17,15 @@ import (
 	"github.com/secr/secr/vault/record"
 	"github.com/secr/secr/vault/repo"
 	"github.com/secr/secr/vault/team"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 // forge writes any files as a change signed by a machine's device, and has it
 // verified as every client would; nil deletes a file. The honest code has no part
 // in what the change holds.
-func forge(t *testing.T, v *vault.Vault, m machine, handle string, files map[string][]byte) (*chain.State, error) {
+func forge(t *testing.T, v *vault.Vault, m vaulttest.Machine, handle string, files map[string][]byte) (*chain.State, error) {
 	t.Helper()
-	signing, opening := m.seed.Device(v.State().Founding().Nonce)
+	signing, opening := m.Seed.Device(v.State().Founding().Nonce)
 	identity, err := wrap.NewIdentity(opening)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func forge(t *testing.T, v *vault.Vault, m machine, handle string, files map[str
 }
 
 // plant is a forged change that verifies, made the head.
-func plant(t *testing.T, v *vault.Vault, m machine, handle string, files map[string][]byte) {
+func plant(t *testing.T, v *vault.Vault, m vaulttest.Machine, handle string, files map[string][]byte) {
 	t.Helper()
 	s, err := forge(t, v, m, handle, files)
 	if err != nil {
@@ -81,7 +82,7 @@ func plant(t *testing.T, v *vault.Vault, m machine, handle string, files map[str
 type keychain struct {
 	t *testing.T
 	v *vault.Vault
-	m machine
+	m vaulttest.Machine
 }
 
 func (k keychain) file(path string) []byte {
@@ -99,13 +100,13 @@ func (k keychain) file(path string) []byte {
 
 func (k keychain) role(name string) (keys.Key, wrap.Identity) {
 	k.t.Helper()
-	_, opening := k.m.seed.Device(k.v.State().Founding().Nonce)
+	_, opening := k.m.Seed.Device(k.v.State().Founding().Nonce)
 	own, err := wrap.NewIdentity(opening)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	r, _ := k.v.Policy().Role(name)
-	path := policy.KeyFolder(policy.KeyRef{Kind: policy.RoleKey, Name: name}, r.Epoch) + k.m.device(k.t, k.v, "laptop").ID + ".age"
+	path := policy.KeyFolder(policy.KeyRef{Kind: policy.RoleKey, Name: name}, r.Epoch) + k.m.Device(k.t, k.v, "laptop").ID + ".age"
 	key, err := own.Unwrap(k.file(path), wrap.Context{Kind: wrap.Role, Vault: k.v.ID(), Name: name, Epoch: r.Epoch})
 	if err != nil {
 		k.t.Fatal(err)
@@ -168,42 +169,42 @@ func lied(t *testing.T, err error, signer string) {
 }
 
 func TestWritersLieInALabelIsNamed(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one", "B", "two")
-	admit(t, v, ben, "ben", policy.Developer)
-	b := ben.pull(t, v)
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	b := ben.Pull(t, v)
 	k := keychain{t, b, ben}
 	key := k.environment(policy.Developer, "development")
 	id, old := k.record("development", "A")
 	data, err := record.Seal(record.SealInput{
 		Where:  record.Where{Vault: b.ID(), Environment: "development", ID: id},
 		Header: next(b, old, record.Set),
-		Label:  record.Label{Name: "B", Kind: record.Variable}, Value: secret("evil"),
+		Label:  record.Label{Name: "B", Kind: record.Variable}, Value: vaulttest.Secret("evil"),
 		Names: keys.NamesKey(key), Key: keys.ValueKey(key),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	plant(t, b, ben, "ben", map[string][]byte{old.Path: data})
-	a := ana.pull(t, b)
+	a := ana.Pull(t, b)
 	_, err = a.List(t.Context(), "development")
 	lied(t, err, "ben")
-	_, err = tryValues(t.Context(), a, "development")
+	_, err = vaulttest.TryValues(t.Context(), a, "development")
 	lied(t, err, "ben")
 }
 
 func TestRecordUnderAnotherKeyIsNamed(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
 	k := keychain{t, v, ana}
 	key := k.environment(policy.Admin, "development")
 	id, old := k.record("development", "A")
 	data, err := record.Seal(record.SealInput{
 		Where:  record.Where{Vault: v.ID(), Environment: "development", ID: id},
 		Header: next(v, old, record.Set),
-		Label:  record.Label{Name: "A", Kind: record.Variable}, Value: secret("evil"),
+		Label:  record.Label{Name: "A", Kind: record.Variable}, Value: vaulttest.Secret("evil"),
 		Names: keys.NamesKey(key), Key: keys.NewKey(),
 	})
 	if err != nil {
@@ -213,17 +214,17 @@ func TestRecordUnderAnotherKeyIsNamed(t *testing.T) {
 	if _, err := v.List(t.Context(), "development"); err != nil {
 		t.Error(err)
 	}
-	_, err = tryValues(t.Context(), v, "development")
+	_, err = vaulttest.TryValues(t.Context(), v, "development")
 	lied(t, err, "ana")
 }
 
 // A manager who hands one colleague another role key than everybody else is found
 // out by that colleague, before he reads or writes anything with it.
 func TestWrongKeyForOneColleagueIsNamed(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
-	d := ben.device(t, v, "laptop")
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
+	d := ben.Device(t, v, "laptop")
 	draft := v.Policy().Clone()
 	if err := team.Admit(team.Admission{Handle: "ben", Kind: policy.Person, Roles: []string{policy.Developer}, Device: d})(draft); err != nil {
 		t.Fatal(err)
@@ -242,31 +243,31 @@ func TestWrongKeyForOneColleagueIsNamed(t *testing.T) {
 	}
 	path := policy.MemberPath(d.ID)
 	plant(t, v, ana, "ana", map[string][]byte{path: p.Files()[path], "keys/roles/developer/1/" + d.ID + ".age": file})
-	_, err = tryValues(t.Context(), ben.pull(t, v), "development")
+	_, err = vaulttest.TryValues(t.Context(), ben.Pull(t, v), "development")
 	lied(t, err, "ana")
 }
 
 // A rotation sees every value and could swap one: each reader compares.
 func TestRotationThatChangesAValueIsNamed(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one", "B", "two")
-	admit(t, v, ben, "ben", policy.Developer)
-	b := ben.pull(t, v)
-	values(t, b, "development")
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	b := ben.Pull(t, v)
+	vaulttest.Values(t, b, "development")
 	files := rotation(t, v, ana, "development", func(name string, value keys.Secret) keys.Secret {
 		if name == "A" {
-			return secret("evil")
+			return vaulttest.Secret("evil")
 		}
 		return value
 	})
 	plant(t, v, ana, "ana", files)
-	b = ben.pull(t, v)
-	_, err := tryValues(t.Context(), b, "development")
+	b = ben.Pull(t, v)
+	_, err := vaulttest.TryValues(t.Context(), b, "development")
 	lied(t, err, "ana")
 	lied(t, b.EnsureSnapshot(t.Context(), "development"), "ana")
 	lied(t, b.Check(t.Context(), "development"), "ana")
-	one, err := b.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"B"}})
+	one, err := b.Reveal(t.Context(), vaulttest.Willing(), vault.Request{Environment: "development", Names: []string{"B"}})
 	if err != nil || len(one) != 1 {
 		t.Errorf("what was left alone: %v", err)
 	}

@@ -45,6 +45,9 @@ func (w *writer) govern(ctx context.Context, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	if d.report.Closed, err = g.renewInvites(ctx, turned); err != nil {
+		return err
+	}
 	next, err := g.draft.Check()
 	if err != nil {
 		return err

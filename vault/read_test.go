@@ -20,11 +20,12 @@ import (
 	"github.com/secr/secr/vault/repo"
 	"github.com/secr/secr/vault/snapshot"
 	"github.com/secr/secr/vault/team"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 func TestNothingIsRevealedWithoutTheWitness(t *testing.T) {
-	v := newMachine(t).init(t)
-	set(t, v, "development", "A", "one", "B", "two")
+	v := vaulttest.NewMachine(t).Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
 	request := vault.Request{Environment: "development", Names: []string{"B"}, Action: "get", Reason: "because"}
 	if _, err := v.Reveal(t.Context(), nil, request); !errors.Is(err, vault.ErrNoWitness) {
 		t.Error(err)
@@ -49,41 +50,41 @@ func TestNothingIsRevealedWithoutTheWitness(t *testing.T) {
 }
 
 func TestAReasonIsAskedForWherePolicyWantsOne(t *testing.T) {
-	v := newMachine(t).init(t)
-	set(t, v, "production", "A", "one")
+	v := vaulttest.NewMachine(t).Init(t)
+	vaulttest.Set(t, v, "production", "A", "one")
 	yes := true
-	edit(t, v, team.SetEnvironment("production", team.Settings{RequireReason: &yes}))
-	if _, err := tryValues(t.Context(), v, "production"); !errors.Is(err, vault.ErrNoReason) {
+	vaulttest.Edit(t, v, team.SetEnvironment("production", team.Settings{RequireReason: &yes}))
+	if _, err := vaulttest.TryValues(t.Context(), v, "production"); !errors.Is(err, vault.ErrNoReason) {
 		t.Error(err)
 	}
-	if _, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "production", Reason: "incident 7"}); err != nil {
+	if _, err := v.Reveal(t.Context(), vaulttest.Willing(), vault.Request{Environment: "production", Reason: "incident 7"}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestHistoryNamesEveryVersionAndItsAuthor(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
-	admit(t, v, ben, "ben", policy.Developer)
-	b := ben.pull(t, v)
-	set(t, b, "development", "A", "two")
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	b := ben.Pull(t, v)
+	vaulttest.Set(t, b, "development", "A", "two")
 	note := "rotate me"
 	d := b.Draft()
 	d.SetLabel("development", "A", vault.Meta{Note: &note})
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	d = b.Draft()
 	d.Rotate()
 	if _, err := d.Commit(t.Context(), "rotate"); err == nil {
 		t.Error("ben rotated")
 	}
-	v = ana.pull(t, b)
+	v = ana.Pull(t, b)
 	d = v.Draft()
 	d.Rotate()
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	d = v.Draft()
 	d.Delete("development", "A")
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	d = v.Draft()
 	d.Delete("development", "A")
 	if _, err := d.Commit(t.Context(), "again"); !errors.Is(err, vault.ErrNoSecret) {
@@ -101,51 +102,51 @@ func TestHistoryNamesEveryVersionAndItsAuthor(t *testing.T) {
 		t.Error(diff)
 	}
 	for version, want := range map[uint64]string{1: "one", 2: "two", 3: "two"} {
-		x, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"A"}, Version: version})
+		x, err := v.Reveal(t.Context(), vaulttest.Willing(), vault.Request{Environment: "development", Names: []string{"A"}, Version: version})
 		if err != nil || string(x[0].Secret.Reveal()) != want {
 			t.Errorf("version %d: %v", version, err)
 		}
 	}
-	if _, err := v.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"A"}, Version: 4}); !errors.Is(err, vault.ErrNoSecret) {
+	if _, err := v.Reveal(t.Context(), vaulttest.Willing(), vault.Request{Environment: "development", Names: []string{"A"}, Version: 4}); !errors.Is(err, vault.ErrNoSecret) {
 		t.Errorf("the deletion has a value: %v", err)
 	}
 }
 
 func TestWhoMayOnlyListSeesVersionsWithoutOldLabels(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
 	note := "hidden"
 	d := v.Draft()
-	d.Set("production", "A", secret("one"), vault.Meta{Note: &note})
-	commit(t, d)
-	admit(t, v, ben, "ben", policy.Developer)
+	d.Set("production", "A", vaulttest.Secret("one"), vault.Meta{Note: &note})
+	vaulttest.Commit(t, d)
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
 	d = v.Draft()
 	d.Rotate()
-	commit(t, d)
-	set(t, v, "production", "A", "two")
-	h, err := ben.pull(t, v).History(t.Context(), "production", "A")
+	vaulttest.Commit(t, d)
+	vaulttest.Set(t, v, "production", "A", "two")
+	h, err := ben.Pull(t, v).History(t.Context(), "production", "A")
 	if err != nil || len(h) != 2 || h[0].Label.Note != "hidden" || h[1].Label.Note != "" || h[1].Label.Name != "A" {
 		t.Errorf("%+v, %v", h, err)
 	}
 }
 
 func TestAtReadsTheVaultAsItWas(t *testing.T) {
-	v := newMachine(t).init(t)
-	set(t, v, "development", "A", "one")
+	v := vaulttest.NewMachine(t).Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
 	then := v.Head().Seq
-	set(t, v, "development", "A", "two", "B", "new")
+	vaulttest.Set(t, v, "development", "A", "two", "B", "new")
 	d := v.Draft()
 	d.Rotate()
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	old, err := v.At(t.Context(), then)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"A": "one"}, values(t, old, "development")); diff != "" {
+	if diff := cmp.Diff(map[string]string{"A": "one"}, vaulttest.Values(t, old, "development")); diff != "" {
 		t.Error(diff)
 	}
 	d = old.Draft()
-	d.Set("development", "A", secret("x"), vault.Meta{})
+	d.Set("development", "A", vaulttest.Secret("x"), vault.Meta{})
 	if _, err := d.Commit(t.Context(), "no"); !errors.Is(err, vault.ErrReadOnly) {
 		t.Error(err)
 	}
@@ -155,21 +156,21 @@ func TestAtReadsTheVaultAsItWas(t *testing.T) {
 }
 
 func TestExpiredMembersWriteNothing(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	admit(t, v, ben, "ben", policy.Developer)
-	edit(t, v, team.SetExpiry("ben", 1700000000-1))
-	d := ben.pull(t, v).Draft()
-	d.Set("development", "A", secret("x"), vault.Meta{})
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	vaulttest.Edit(t, v, team.SetExpiry("ben", 1700000000-1))
+	d := ben.Pull(t, v).Draft()
+	d.Set("development", "A", vaulttest.Secret("x"), vault.Meta{})
 	if _, err := d.Commit(t.Context(), "late"); !errors.Is(err, vault.ErrExpired) {
 		t.Error(err)
 	}
 }
 
 func TestPolicyAndSecretsDoNotMix(t *testing.T) {
-	v := newMachine(t).init(t)
+	v := vaulttest.NewMachine(t).Init(t)
 	d := v.Draft()
-	d.Set("development", "A", secret("x"), vault.Meta{})
+	d.Set("development", "A", vaulttest.Secret("x"), vault.Meta{})
 	d.EditPolicy(team.AddEnvironment("preview", nil))
 	if _, err := d.Commit(t.Context(), "both"); !errors.Is(err, vault.ErrMixed) {
 		t.Error(err)
@@ -177,10 +178,10 @@ func TestPolicyAndSecretsDoNotMix(t *testing.T) {
 }
 
 func TestPlanWritesNothing(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
-	admit(t, v, ben, "ben", policy.Developer)
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
 	head := v.Head()
 	d := v.Draft()
 	d.EditPolicy(team.Remove("ben"))
@@ -198,15 +199,15 @@ func TestPlanWritesNothing(t *testing.T) {
 	if r.Resealed != 1 || !r.Changed() || r.After.Members()[1].Active() {
 		t.Errorf("%+v", r)
 	}
-	if w := ana.open(t, v.ID()); w.Head() != head {
+	if w := ana.Open(t, v.ID()); w.Head() != head {
 		t.Error("the head moved")
 	}
 }
 
 func TestSettingTheSamePolicyAgainIsNoChange(t *testing.T) {
-	v := newMachine(t).init(t)
+	v := vaulttest.NewMachine(t).Init(t)
 	head := v.Head()
-	r := edit(t, v, team.SetRoles("ana", policy.Admin))
+	r := vaulttest.Edit(t, v, team.SetRoles("ana", policy.Admin))
 	if r.Changed() || v.Head() != head {
 		t.Errorf("%+v", r)
 	}
@@ -215,21 +216,21 @@ func TestSettingTheSamePolicyAgainIsNoChange(t *testing.T) {
 // TestManyWritersLoseNothing has writers with vaults of their own on one folder,
 // as processes would, and a reader all the while.
 func TestManyWritersLoseNothing(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
 	const writers, sets = 4, 5
 	var wait sync.WaitGroup
 	errs := make([]error, writers+1)
 	write := func(w int) error {
-		own, err := vault.Open(t.Context(), ana.options(v.ID()))
+		own, err := vault.Open(t.Context(), ana.Options(v.ID()))
 		if err != nil {
 			return err
 		}
 		defer own.Close()
 		for i := range sets {
 			d := own.Draft()
-			d.Set("development", fmt.Sprintf("W%d_%d", w, i), secret("x"), vault.Meta{})
-			d.Set("development", "SHARED", secret(fmt.Sprint(w, i)), vault.Meta{})
+			d.Set("development", fmt.Sprintf("W%d_%d", w, i), vaulttest.Secret("x"), vault.Meta{})
+			d.Set("development", "SHARED", vaulttest.Secret(fmt.Sprint(w, i)), vault.Meta{})
 			if _, err := d.Commit(t.Context(), "set 2 secrets"); err != nil {
 				return err
 			}
@@ -248,9 +249,9 @@ func TestManyWritersLoseNothing(t *testing.T) {
 				return
 			default:
 			}
-			r, err := vault.Open(t.Context(), ana.options(v.ID()))
+			r, err := vault.Open(t.Context(), ana.Options(v.ID()))
 			if err == nil {
-				_, err = tryValues(t.Context(), r, "development")
+				_, err = vaulttest.TryValues(t.Context(), r, "development")
 				r.Close()
 			}
 			if err != nil {
@@ -267,8 +268,8 @@ func TestManyWritersLoseNothing(t *testing.T) {
 			t.Fatalf("%d: %v", i, err)
 		}
 	}
-	w := ana.open(t, v.ID())
-	if got := len(values(t, w, "development")); got != writers*sets+1 {
+	w := ana.Open(t, v.ID())
+	if got := len(vaulttest.Values(t, w, "development")); got != writers*sets+1 {
 		t.Errorf("%d secrets", got)
 	}
 	if w.Head().Seq != 1+writers*sets {
@@ -282,7 +283,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 }
 
 func TestAStuckLockNamesItsHolder(t *testing.T) {
-	v := newMachine(t).init(t)
+	v := vaulttest.NewMachine(t).Init(t)
 	lock, err := v.Local().Lock(t.Context(), "thinking")
 	if err != nil {
 		t.Fatal(err)
@@ -291,7 +292,7 @@ func TestAStuckLockNamesItsHolder(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	d := v.Draft()
-	d.Set("development", "A", secret("x"), vault.Meta{})
+	d.Set("development", "A", vaulttest.Secret("x"), vault.Meta{})
 	var locked *local.LockedError
 	if _, err := d.Commit(ctx, "wait"); !errors.As(err, &locked) || locked.Holder.Purpose != "thinking" {
 		t.Error(err)
@@ -299,11 +300,11 @@ func TestAStuckLockNamesItsHolder(t *testing.T) {
 }
 
 func TestDamagedCachesAreMadeAgain(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
 	ensure(t, v, "development")
-	set(t, v, "development", "A", "two")
+	vaulttest.Set(t, v, "development", "A", "two")
 	for name, damage := range map[string]func(path string) error{
 		"gone":    os.Remove,
 		"empty":   func(path string) error { return os.Truncate(path, 0) },
@@ -315,8 +316,8 @@ func TestDamagedCachesAreMadeAgain(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := ana.clone(t)
-			place, err := m.home.Vault(v.ID())
+			m := ana.Clone(t)
+			place, err := m.Home.Vault(v.ID())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -325,11 +326,11 @@ func TestDamagedCachesAreMadeAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			w := m.open(t, v.ID())
-			if diff := cmp.Diff(map[string]string{"A": "two"}, values(t, w, "development")); diff != "" {
+			w := m.Open(t, v.ID())
+			if diff := cmp.Diff(map[string]string{"A": "two"}, vaulttest.Values(t, w, "development")); diff != "" {
 				t.Error(diff)
 			}
-			set(t, w, "development", "A", "three")
+			vaulttest.Set(t, w, "development", "A", "three")
 			ensure(t, w, "development")
 			if diff := cmp.Diff([]string{"A=three"}, quick(t, m, w, "development")); diff != "" {
 				t.Error(diff)
@@ -339,9 +340,9 @@ func TestDamagedCachesAreMadeAgain(t *testing.T) {
 }
 
 func TestADamagedHeadIsNeverGuessed(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
 	path := filepath.Join(v.Local().State(), "head")
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -353,7 +354,7 @@ func TestADamagedHeadIsNeverGuessed(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w, err := vault.Open(t.Context(), ana.options(v.ID()))
+		w, err := vault.Open(t.Context(), ana.Options(v.ID()))
 		if err == nil {
 			w.Close()
 			t.Fatalf("opened with byte %d flipped", i)
@@ -362,14 +363,14 @@ func TestADamagedHeadIsNeverGuessed(t *testing.T) {
 }
 
 func TestTheRefFollowsTheHead(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
 	first := v.Head().ID
-	set(t, v, "development", "A", "one")
+	vaulttest.Set(t, v, "development", "A", "one")
 	if err := v.Repo().SetRef("refs/heads/secr/vault", first); err != nil {
 		t.Fatal(err)
 	}
-	checkGit(t, ana.open(t, v.ID()))
+	checkGit(t, ana.Open(t, v.ID()))
 }
 
 // ensure makes a snapshot.
@@ -381,14 +382,14 @@ func ensure(t testing.TB, v *vault.Vault, environment string) {
 }
 
 // quick reads a snapshot as the fast path does; nil when there is no fresh one.
-func quick(t testing.TB, m machine, v *vault.Vault, environment string) []string {
+func quick(t testing.TB, m vaulttest.Machine, v *vault.Vault, environment string) []string {
 	t.Helper()
 	h, err := v.Local().ReadHead()
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := snapshot.Place{Vault: v.ID(), Environment: environment, Seq: h.Seq, Sum: h.Sum}
-	s, err := snapshot.Open(snapshot.Path(v.Local().Cache(), environment), snapshot.Root(m.seed), at)
+	s, err := snapshot.Open(snapshot.Path(v.Local().Cache(), environment), snapshot.Root(m.Seed), at)
 	if err != nil {
 		return nil
 	}
@@ -403,8 +404,8 @@ func quick(t testing.TB, m machine, v *vault.Vault, environment string) []string
 }
 
 func TestSnapshotsFollowEveryChange(t *testing.T) {
-	ana := newMachine(t)
-	v := ana.init(t)
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
 	ensure(t, v, "development")
 	ensure(t, v, "staging")
 	check := func(what string, want ...string) {
@@ -417,37 +418,37 @@ func TestSnapshotsFollowEveryChange(t *testing.T) {
 		}
 	}
 	check("empty")
-	set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
 	check("set", "A=one", "B=two")
 	file := record.File
 	d := v.Draft()
-	d.Set("development", "CERT", secret("pem"), vault.Meta{Kind: &file})
-	commit(t, d)
+	d.Set("development", "CERT", vaulttest.Secret("pem"), vault.Meta{Kind: &file})
+	vaulttest.Commit(t, d)
 	check("a file", "A=one", "B=two", "CERT<pem")
 	d = v.Draft()
 	d.Delete("development", "A")
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	check("delete", "B=two", "CERT<pem")
 	d = v.Draft()
 	d.Rotate()
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	check("rotate", "B=two", "CERT<pem")
-	edit(t, v, team.AddEnvironment("preview", nil))
+	vaulttest.Edit(t, v, team.AddEnvironment("preview", nil))
 	check("policy", "B=two", "CERT<pem")
-	set(t, v, "production", "X", "x")
+	vaulttest.Set(t, v, "production", "X", "x")
 	check("elsewhere", "B=two", "CERT<pem")
-	w := ana.open(t, v.ID())
+	w := ana.Open(t, v.ID())
 	ensure(t, w, "development")
 	check("ensured again", "B=two", "CERT<pem")
 }
 
 func TestWhoMayNotReadHasNoSnapshot(t *testing.T) {
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	set(t, v, "development", "A", "one")
-	set(t, v, "production", "A", "one")
-	admit(t, v, ben, "ben", policy.Developer)
-	b := ben.pull(t, v)
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
+	vaulttest.Set(t, v, "production", "A", "one")
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	b := ben.Pull(t, v)
 	ensure(t, b, "production")
 	ensure(t, b, "development")
 	if quick(t, ben, b, "production") != nil {
@@ -456,8 +457,8 @@ func TestWhoMayNotReadHasNoSnapshot(t *testing.T) {
 	if quick(t, ben, b, "development") == nil {
 		t.Error("ben has no snapshot of development")
 	}
-	edit(t, v, team.SetRoles("ben", policy.Viewer), team.Grant(policy.Viewer, "development", policy.List), team.Grant(policy.Viewer, "staging", policy.None))
-	b = ben.pull(t, v)
+	vaulttest.Edit(t, v, team.SetRoles("ben", policy.Viewer), team.Grant(policy.Viewer, "development", policy.List), team.Grant(policy.Viewer, "staging", policy.None))
+	b = ben.Pull(t, v)
 	if _, err := os.Lstat(snapshot.Path(b.Local().Cache(), "development")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the snapshot outlived the right to read")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/repo"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 // apart is one vault on two machines that went separate ways.
@@ -22,11 +23,11 @@ type apart struct {
 
 func newApart(t *testing.T) apart {
 	t.Helper()
-	ana, ben := newMachine(t), newMachine(t)
-	v := ana.init(t)
-	admit(t, v, ben, "ben", policy.Developer)
-	set(t, v, "development", "A", "a1", "B", "b1")
-	return apart{v, ben.pull(t, v), v.State()}
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	vaulttest.Set(t, v, "development", "A", "a1", "B", "b1")
+	return apart{v, ben.Pull(t, v), v.State()}
 }
 
 // redo is what ben did since the base, to be done again.
@@ -47,7 +48,7 @@ func (a apart) redo(t *testing.T) []vault.Redo {
 // meet gives ben what ana has, without making it his head.
 func (a apart) meet(t *testing.T) *chain.State {
 	t.Helper()
-	if err := copyFolder(a.ana.Local().Repository(), a.ben.Local().Repository()); err != nil {
+	if err := vaulttest.CopyFolder(a.ana.Local().Repository(), a.ben.Local().Repository()); err != nil {
 		t.Fatal(err)
 	}
 	r, err := repo.Open(a.ben.Local().Repository())
@@ -64,15 +65,15 @@ func (a apart) meet(t *testing.T) *chain.State {
 
 func TestRebaseMakesChangesAgainUnderTheOthersKeys(t *testing.T) {
 	a := newApart(t)
-	set(t, a.ben, "development", "A", "a2", "C", "c1")
-	set(t, a.ben, "development", "A", "a3")
+	vaulttest.Set(t, a.ben, "development", "A", "a2", "C", "c1")
+	vaulttest.Set(t, a.ben, "development", "A", "a3")
 	d := a.ben.Draft()
 	d.Delete("development", "B")
-	commit(t, d)
+	vaulttest.Commit(t, d)
 	d = a.ana.Draft()
 	d.Rotate(policy.KeyRef{Kind: policy.EnvironmentKey, Name: "development"})
-	commit(t, d)
-	set(t, a.ana, "production", "X", "x1")
+	vaulttest.Commit(t, d)
+	vaulttest.Set(t, a.ana, "production", "X", "x1")
 	theirs, redo, was := a.meet(t), a.redo(t), a.ben.Head()
 	next, err := a.ben.Rebase(t.Context(), theirs, redo)
 	if err != nil {
@@ -92,7 +93,7 @@ func TestRebaseMakesChangesAgainUnderTheOthersKeys(t *testing.T) {
 	if err := a.ben.Replace(t.Context(), was, next); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"A": "a3", "C": "c1"}, values(t, a.ben, "development")); diff != "" {
+	if diff := cmp.Diff(map[string]string{"A": "a3", "C": "c1"}, vaulttest.Values(t, a.ben, "development")); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
 	history, err := a.ben.History(t.Context(), "development", "A")
@@ -113,8 +114,8 @@ func TestRebaseMakesChangesAgainUnderTheOthersKeys(t *testing.T) {
 
 func TestRebaseCanKeepTheSharedVersion(t *testing.T) {
 	a := newApart(t)
-	set(t, a.ben, "development", "A", "ben's")
-	set(t, a.ana, "development", "A", "ana's")
+	vaulttest.Set(t, a.ben, "development", "A", "ben's")
+	vaulttest.Set(t, a.ana, "development", "A", "ana's")
 	theirs, redo := a.meet(t), a.redo(t)
 	same, err := a.ben.SameContent(t.Context(), a.ben.Beside(theirs), "development", redo[0].Operations[0].Secret)
 	if err != nil || same {
@@ -129,12 +130,12 @@ func TestRebaseCanKeepTheSharedVersion(t *testing.T) {
 	if err := a.ben.Replace(t.Context(), was, next); err != nil {
 		t.Fatal(err)
 	}
-	if got := values(t, a.ben, "development")["A"]; got != "ana's" {
+	if got := vaulttest.Values(t, a.ben, "development")["A"]; got != "ana's" {
 		t.Errorf("A is %q", got)
 	}
 	var versions []string
 	for version := uint64(1); version <= 4; version++ {
-		all, err := a.ben.Reveal(t.Context(), vault.WitnessFunc(willing), vault.Request{Environment: "development", Names: []string{"A"}, Version: version, Action: "test"})
+		all, err := a.ben.Reveal(t.Context(), vaulttest.Willing(), vault.Request{Environment: "development", Names: []string{"A"}, Version: version, Action: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,13 +148,13 @@ func TestRebaseCanKeepTheSharedVersion(t *testing.T) {
 
 func TestRebaseOfPolicyMakesTheKeysAgain(t *testing.T) {
 	a := newApart(t)
-	cleo := newMachine(t)
-	set(t, a.ben, "development", "A", "a2")
+	cleo := vaulttest.NewMachine(t)
+	vaulttest.Set(t, a.ben, "development", "A", "a2")
 	ana := a.ana
 	d := ana.Draft()
 	d.Rotate(policy.KeyRef{Kind: policy.EnvironmentKey, Name: "development"})
-	commit(t, d)
-	admit(t, ana, cleo, "cleo", policy.Viewer)
+	vaulttest.Commit(t, d)
+	vaulttest.Admit(t, ana, cleo, "cleo", policy.Viewer)
 	// Ana's changes onto ben's: the other way round.
 	b := apart{ben: ana, ana: a.ben, base: a.base}
 	theirs := b.meet(t)
@@ -173,8 +174,8 @@ func TestRebaseOfPolicyMakesTheKeysAgain(t *testing.T) {
 	if err := ana.Replace(t.Context(), was, next); err != nil {
 		t.Fatal(err)
 	}
-	c := cleo.pull(t, ana)
-	if diff := cmp.Diff(map[string]string{"A": "a2", "B": "b1"}, values(t, c, "development")); diff != "" {
+	c := cleo.Pull(t, ana)
+	if diff := cmp.Diff(map[string]string{"A": "a2", "B": "b1"}, vaulttest.Values(t, c, "development")); diff != "" {
 		t.Errorf("cleo reads (-want +got):\n%s", diff)
 	}
 	env, _ := c.Policy().Environment("development")
@@ -185,13 +186,13 @@ func TestRebaseOfPolicyMakesTheKeysAgain(t *testing.T) {
 
 func TestBesideReadsAnotherHistoryAndWritesNothing(t *testing.T) {
 	a := newApart(t)
-	set(t, a.ana, "development", "A", "a2")
-	set(t, a.ben, "development", "A", "a3")
+	vaulttest.Set(t, a.ana, "development", "A", "a2")
+	vaulttest.Set(t, a.ben, "development", "A", "a3")
 	view := a.ben.Beside(a.meet(t))
-	if got := values(t, view, "development")["A"]; got != "a2" {
+	if got := vaulttest.Values(t, view, "development")["A"]; got != "a2" {
 		t.Errorf("beside, A is %q", got)
 	}
-	if got := values(t, a.ben, "development")["A"]; got != "a3" {
+	if got := vaulttest.Values(t, a.ben, "development")["A"]; got != "a3" {
 		t.Errorf("here, A is %q", got)
 	}
 	d := view.Draft()

@@ -9,11 +9,12 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/record"
+	"github.com/secr/secr/vault/vaulttest"
 )
 
 // rotation is the files of a change that turns one environment's key, made by hand
 // so that a test can leave its rules. swap says what becomes of each value.
-func rotation(t *testing.T, v *vault.Vault, m machine, environment string, swap func(string, keys.Secret) keys.Secret) map[string][]byte {
+func rotation(t *testing.T, v *vault.Vault, m vaulttest.Machine, environment string, swap func(string, keys.Secret) keys.Secret) map[string][]byte {
 	t.Helper()
 	k := keychain{t, v, m}
 	e, _ := v.Policy().Environment(environment)

@@ -1,0 +1,132 @@
+package team
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
+)
+
+// Exposure is a value that is still in use and that somebody's keys could open
+// when he had them.
+type Exposure struct {
+	vault.Entry        // without a label where this process may not list
+	Until       uint64 // the last change at which he could open the environment
+	Retired     bool   // the environment is out of use: the value can't be changed there
+}
+
+// Exposed lists the values that a member's keys open, or opened until they were
+// taken away, and that have not been changed or deleted since. It is computed
+// from the chain, and goes to nothing as values are changed. device narrows it to
+// one device of his, by name or id; "" is all of them.
+func Exposed(ctx context.Context, v *vault.Vault, handle, device string) ([]Exposure, error) {
+	m, ok := v.Policy().MemberByHandle(handle)
+	if !ok {
+		return nil, about(ErrNoMember, handle)
+	}
+	l, err := ReadLedger(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, d := range m.Devices {
+		found = found || device == "" || d.ID == device || d.Name == device
+	}
+	if !found {
+		return nil, about(ErrNoDevice, handle+"/"+device)
+	}
+	return l.exposed(ctx, v, func(s Span) bool {
+		return s.Holder.Member == m.ID && (device == "" || s.Holder.ID == device || s.Holder.Name == device)
+	})
+}
+
+// Outstanding lists the values that anybody who lost access could have seen, and
+// that have not been changed since: what is still to be done after people left.
+// What is in retired environments can't be done there, and is left out. It costs next to nothing when nobody ever lost anything.
+func Outstanding(ctx context.Context, v *vault.Vault) ([]Exposure, error) {
+	turned := false
+	for _, e := range v.Policy().Environments() {
+		turned = turned || e.Epoch > 1
+	}
+	if !turned {
+		return nil, nil
+	}
+	l, err := ReadLedger(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	still := map[[2]string]bool{} // members and cloud keys that still open an environment
+	for _, s := range l.Spans {
+		if s.To == 0 && s.Level >= policy.Read && s.Holder.Member != "" {
+			still[[2]string{s.Holder.Member, s.Environment}] = true
+		}
+	}
+	all, err := l.exposed(ctx, v, func(s Span) bool {
+		// Whoever reads with another device, or again, knows the values anyway; but
+		// a device that was taken away is in strange hands.
+		return s.To != 0 && (lostDevice(v.Policy(), s.Holder) || !still[[2]string{s.Holder.Member, s.Environment}])
+	})
+	return slices.DeleteFunc(all, func(e Exposure) bool { return e.Retired }), err
+}
+
+func lostDevice(p *policy.Policy, h Holder) bool {
+	if h.Member == "" {
+		c, _ := p.CloudKey(h.ID)
+		return !c.Active()
+	}
+	m, d, _ := p.Device(h.ID)
+	return !m.Active() || !d.Active()
+}
+
+// exposed lists what the spans that count opened and that is as it was.
+func (l *Ledger) exposed(ctx context.Context, v *vault.Vault, counts func(Span) bool) ([]Exposure, error) {
+	until := map[string]uint64{}
+	for _, s := range l.Spans {
+		if s.Level < policy.Read || !counts(s) {
+			continue
+		}
+		to := s.To
+		if to == 0 {
+			to = l.Head
+		}
+		until[s.Environment] = max(until[s.Environment], to)
+	}
+	var out []Exposure
+	for _, e := range v.Policy().Environments() {
+		to, ok := until[e.Name]
+		if !ok {
+			continue
+		}
+		entries, err := entries(ctx, v, e)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range entries {
+			if !x.Deleted && x.Since <= to {
+				out = append(out, Exposure{Entry: x, Until: to, Retired: e.Retired})
+			}
+		}
+	}
+	return out, nil
+}
+
+// entries lists an environment's secrets: with labels where this process may list,
+// and what the chain says of them otherwise.
+func entries(ctx context.Context, v *vault.Vault, e policy.Environment) ([]vault.Entry, error) {
+	list, err := v.List(ctx, e.Name)
+	var denied *vault.DeniedError
+	if err == nil {
+		return list, nil
+	}
+	if !errors.As(err, &denied) && !errors.Is(err, vault.ErrNoEnvironment) && !errors.Is(err, vault.ErrNotMember) && !errors.Is(err, vault.ErrNoIdentity) {
+		return nil, err
+	}
+	for id, x := range v.State().Secrets(e.Name) {
+		list = append(list, vault.Entry{
+			Environment: e.Name, ID: id, Version: x.Version, Since: x.Since, Seq: x.Seq, Deleted: x.Deleted,
+		})
+	}
+	return list, nil
+}
