@@ -1,0 +1,4 @@
+// Command empty does nothing: the least that any Go program costs.
+package main
+
+func main() {}

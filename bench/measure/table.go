@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// table collects the rows of docs/benchmarks.md.
+type table struct{ rows []string }
+
+// ratio adds a row of two medians: ours may be bar times theirs.
+func (t *table) ratio(job, against string, ours, theirs time.Duration, bar float64) {
+	r := float64(ours) / float64(theirs)
+	t.add(job, against, fmt.Sprintf("%s / %s", ms(ours), ms(theirs)), fmt.Sprintf("%.2fx", r), fmt.Sprintf("%.4gx", bar), r <= bar)
+}
+
+// times adds a row where more is better.
+func (t *table) times(job, against string, factor, bar float64) {
+	t.add(job, against, "", fmt.Sprintf("%.0fx faster", factor), fmt.Sprintf("%.0fx", bar), factor >= bar)
+}
+
+// number adds a row that is compared with nothing but its bar.
+func (t *table) number(job string, value, bar float64, unit string) {
+	t.add(job, "", "", fmt.Sprintf("%.4g %s", value, unit), fmt.Sprintf("%.4g %s", bar, unit), value <= bar)
+}
+
+func (t *table) add(job, against, medians, result, bar string, met bool) {
+	verdict := "met"
+	if !met {
+		verdict = "**missed**"
+	}
+	t.rows = append(t.rows, "| "+strings.Join([]string{job, against, medians, result, bar, verdict}, " | ")+" |")
+	fmt.Fprintf(os.Stderr, "%s: %s (bar %s): %s\n", job, result, bar, verdict)
+}
+
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+}
+
+// page is the whole of docs/benchmarks.md.
+func (t *table) page(o options) string {
+	how := ""
+	if o.quick {
+		how = " This was the quick mode, with fewer repetitions and smaller vaults."
+	}
+	return `# Benchmarks
+
+Written by ` + "`scripts/bench`" + `; don't edit. Whole processes, from fork to exit, as a user's shell would see them. In each row
+both sides ran in turn, and the medians are compared; read the ratio, not the milliseconds. A bar is what we hold
+ourselves to. The identity's key is in the login session's kernel keyring, as it is on a desktop.` + how + `
+
+Measured on ` + fmt.Sprintf("%s/%s with %d processors (%s), %s.", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version()) + `
+
+| job | against | medians | result | bar | |
+|---|---|---|---|---|---|
+` + strings.Join(t.rows, "\n") + "\n"
+}
+
+// processor is what the machine calls its processor.
+func processor() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown model"
+	}
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown model"
+}
