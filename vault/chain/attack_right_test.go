@@ -1,6 +1,8 @@
 package chain_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/secr/secr/policy"
@@ -248,16 +250,11 @@ func recordAttacks() map[string]attack {
 		"a label that makes its value newer":     {"record-since", chain.Tampered, label(func(h *record.Header) { h.Since = h.Seq - 1 }), nil},
 		"sealed under a coming epoch":            {"record-epoch", chain.Tampered, write(ben, dev, "KEY", of(func(h *record.Header) { h.Epoch++ })), nil},
 		"sealed under an older epoch":            {"record-epoch", chain.Tampered, write(ben, dev, "KEY", of(func(h *record.Header) { h.Epoch-- })), nil},
-		"one secret too many": {"limits", chain.Malformed, func(s *scene) *chaintest.Draft {
-			d := s.Set(s.ben, dev, "ONE_MORE", "1")
-			d.Parent = chain.WithSize(d.Parent, dev, chain.MaxSecrets, 0)
-			return d
-		}, nil},
-		"one byte too many": {"limits", chain.Malformed, func(s *scene) *chaintest.Draft {
-			d := s.Set(s.ben, dev, "ONE_MORE", "1")
-			d.Parent = chain.WithSize(d.Parent, dev, 1, chain.MaxEnvironmentBytes)
-			return d
-		}, nil},
+		"one secret too many":                    {"limits", chain.Malformed, swollen("secrets/"+dev, chain.MaxSecrets, 0), nil},
+		"one byte too many":                      {"limits", chain.Malformed, swollen("secrets/"+dev, 0, chain.MaxEnvironmentBytes), nil},
+		"one secret too many in the vault":       {"limits", chain.Malformed, swollen("secrets/"+policy.Production, chain.MaxVaultSecrets, 0), nil},
+		"one byte too many in the vault":         {"limits", chain.Malformed, swollen("secrets/"+policy.Production, 0, chain.MaxVaultBytes), nil},
+		"one file of keys too many":              {"limits", chain.Malformed, swollen("keys/environments/"+policy.Production, chain.MaxKeyFiles, 0), nil},
 	}
 }
 
@@ -277,5 +274,20 @@ func moved(fromEnv, from, toEnv, to string) func(*scene) *chaintest.Draft {
 			}
 		}
 		return d
+	}
+}
+
+// swollen is a new secret by ben where a folder is as full as it may be. It does not fall
+// into a folder that is there.
+func swollen(folder string, files int, bytes int64) func(*scene) *chaintest.Draft {
+	return func(s *scene) *chaintest.Draft {
+		for i := 0; ; i++ {
+			d := s.Set(s.ben, policy.Development, fmt.Sprintf("ONE_MORE_%d", i), "1")
+			path := only(d, "secrets/")
+			if used := s.State.Files(path[:strings.LastIndex(path, "/")]); len(slices.Collect(used)) == 0 {
+				d.Parent = chain.Swollen(d.Parent, folder, files, bytes)
+				return d
+			}
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 	"strings"
 
 	"github.com/secr/secr/keys"
@@ -28,11 +27,7 @@ func (s *State) Encode() ([]byte, error) {
 	b := append(make([]byte, 0, 1<<16), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
-	files := s.policy.Files()
-	b = binary.AppendUvarint(b, uint64(len(files)))
-	for _, path := range sortedKeys(files) {
-		b = appendBytes(appendBytes(b, []byte(path)), files[path])
-	}
+	b = appendBytes(b, s.policy.Encode())
 	b = binary.AppendUvarint(b, s.log.len())
 	b = s.log.encode(b)
 	b = appendDir(b, s.root)
@@ -61,15 +56,6 @@ func Decode(data []byte) (*State, error) {
 
 func damaged(what string) *Error {
 	return &Error{Class: Damaged, Rule: "cache", What: "the cached state is of no use: " + what}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func appendBytes(b, data []byte) []byte {
@@ -118,16 +104,12 @@ type cacheReader struct {
 }
 
 func (r *cacheReader) state() *State {
-	s := &State{sizes: map[string]size{}}
+	s := new(State)
 	founding := []byte(r.bytes())
-	files := make(map[string][]byte)
-	for range r.count(2) {
-		path := r.bytes()
-		files[path] = []byte(r.bytes())
-	}
+	encoded := []byte(r.bytes())
 	n := r.count(linkSize)
 	s.log = &chainLog{n: uint64(n), base: []byte(r.take(n * linkSize))}
-	s.root = r.dir(s.sizes, nil)
+	s.root = r.dir(0)
 	if r.bad || n == 0 {
 		r.bad = true
 		return nil
@@ -135,7 +117,7 @@ func (r *cacheReader) state() *State {
 	s.vault = keys.VaultID(founding)
 	var err1, err2 error
 	s.founding, err1 = policy.ParseFounding(founding)
-	s.policy, err2 = policy.Parse(files)
+	s.policy, err2 = policy.Decode(encoded)
 	r.bad = err1 != nil || err2 != nil
 	s.ops = opsOf(s.log)
 	return s
@@ -180,43 +162,36 @@ func (r *cacheReader) count(each int) int {
 
 func (r *cacheReader) bytes() string { return r.take(r.count(1)) }
 
-// dir reads a folder and works out its git id again. path is its folders' names.
-func (r *cacheReader) dir(sizes map[string]size, path []string) *dir {
+// dir reads a folder and works out its git id again.
+func (r *cacheReader) dir(depth int) *dir {
 	n := r.count(3)
-	if n == 0 || len(path) > maxDepth {
+	if n == 0 || depth > maxDepth {
 		r.bad = true
 		return nil
 	}
-	d := &dir{entries: make([]entry, n)}
+	entries := make([]entry, n)
 	files := make([]file, n)
-	for i := range d.entries {
+	for i := range entries {
 		if r.bad {
 			return nil
 		}
-		e := &d.entries[i]
+		e := &entries[i]
 		kind := r.take(1)
 		e.name = r.bytes()
 		if kind == string(rune(cachedDir)) {
-			e.dir = r.dir(sizes, append(slices.Clip(path), e.name))
+			e.dir = r.dir(depth + 1)
 		} else {
 			e.file = &files[i]
 			r.file(e.file, kind == string(rune(cachedSecret)))
 		}
-		if i > 0 && compareEntries(d.entries[i-1], *e) >= 0 || e.name == "" || strings.Contains(e.name, "/") {
+		if i > 0 && compareEntries(entries[i-1], *e) >= 0 || e.name == "" || strings.Contains(e.name, "/") {
 			r.bad = true
-		}
-		if e.file != nil && len(path) > 1 && path[0]+"/" == secretsDir {
-			s := sizes[path[1]]
-			s.secrets++
-			s.bytes += e.file.size
-			sizes[path[1]] = s
 		}
 	}
 	if r.bad {
 		return nil
 	}
-	d.id = treeID(d.entries)
-	return d
+	return newDir(entries)
 }
 
 func (r *cacheReader) file(f *file, isSecret bool) {

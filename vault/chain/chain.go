@@ -30,15 +30,8 @@ type State struct {
 	founding policy.Founding
 	policy   *policy.Policy
 	root     *dir
-	sizes    map[string]size // by environment
 	log      *chainLog
 	ops      ops
-}
-
-// size is how much there is in one environment.
-type size struct {
-	secrets int
-	bytes   int64
 }
 
 // A Head is the newest change of a state.

@@ -1,6 +1,9 @@
 package chain
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // What follows lets tests take single rules out, which nothing else can.
 
@@ -26,10 +29,24 @@ func ApplyWithout(name string, s *State, p *Prepared) (*State, error) {
 	return s.judge(p, drop(rules()))
 }
 
-// WithSize is s with an environment that says to hold so much.
-func WithSize(s *State, environment string, secrets int, bytes int64) *State {
+// Swollen is s with a folder of which some folder below says to hold so much more than it
+// does.
+func Swollen(s *State, folder string, files int, bytes int64) *State {
+	var swell func(d *dir, path string) *dir
+	swell = func(d *dir, path string) *dir {
+		name, rest, _ := strings.Cut(path, "/")
+		made := &dir{id: d.id, entries: slices.Clone(d.entries), size: d.size}
+		made.size.files += files
+		made.size.bytes += bytes
+		for i, e := range made.entries {
+			if e.dir != nil && (e.name == name || path == "") {
+				made.entries[i].dir = swell(e.dir, rest)
+				break
+			}
+		}
+		return made
+	}
 	made := *s
-	made.sizes = cloned(s.sizes)
-	made.sizes[environment] = size{secrets, bytes}
+	made.root = swell(s.root, folder)
 	return &made
 }

@@ -194,40 +194,9 @@ func (j *judgement) state() *State {
 		founding: j.founding,
 		policy:   j.policy,
 		root:     j.root,
-		sizes:    j.sizes(),
 		log:      j.old.log.append(link),
 		ops:      j.old.ops.with(c.Op, c.Seq),
 	}
-}
-
-// sizes is how much there is in each environment after the change.
-func (j *judgement) sizes() map[string]size {
-	next := j.old.sizes
-	copied := false
-	for t := range j.secrets {
-		if !copied {
-			next, copied = cloned(next), true
-		}
-		s := next[t.place.name]
-		if was := j.old.root.file(t.path); was != nil {
-			s.secrets--
-			s.bytes -= was.size
-		}
-		if t.file != nil {
-			s.secrets++
-			s.bytes += t.file.size
-		}
-		next[t.place.name] = s
-	}
-	return next
-}
-
-func cloned(m map[string]size) map[string]size {
-	c := make(map[string]size, len(m)+1)
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
 }
 
 // sums is what Secr-Changes must cover.

@@ -18,6 +18,7 @@ func keyRules() []rule {
 		{"wrap-extra", checkWrapExtra},
 		{"wrap-left", checkWrapLeft},
 		{"resealed", checkResealed},
+		{"limits", checkLimits},
 	}
 }
 
@@ -148,6 +149,29 @@ func checkResealed(j *judgement) *Error {
 		if missing != "" {
 			return failAt(Incomplete, missing, "the key of %s turned, and this secret was not sealed again", e.Name)
 		}
+	}
+	return nil
+}
+
+// checkLimits keeps a vault so small that all of it can be turned in one change.
+func checkLimits(j *judgement) *Error {
+	for t := range j.records {
+		env := t.place.name
+		switch s := j.root.sizeOf(secretsDir + env); {
+		case s.files > MaxSecrets:
+			return fail(Malformed, "%s would have %d secrets, more than %d", env, s.files, MaxSecrets)
+		case s.bytes > MaxEnvironmentBytes:
+			return fail(Malformed, "the records of %s would have %d bytes together, more than %d", env, s.bytes, int64(MaxEnvironmentBytes))
+		}
+	}
+	switch s := j.root.sizeOf(strings.TrimSuffix(secretsDir, "/")); {
+	case s.files > MaxVaultSecrets:
+		return fail(Malformed, "the vault would have %d secrets, more than %d", s.files, MaxVaultSecrets)
+	case s.bytes > MaxVaultBytes:
+		return fail(Malformed, "the records of the vault would have %d bytes together, more than %d", s.bytes, int64(MaxVaultBytes))
+	}
+	if s := j.root.sizeOf("keys"); s.files > MaxKeyFiles {
+		return fail(Malformed, "the vault would have %d files of keys, more than %d", s.files, MaxKeyFiles)
 	}
 	return nil
 }

@@ -18,7 +18,6 @@ func recordRules() []rule {
 		{"record-version", checkRecordVersion},
 		{"record-since", checkRecordSince},
 		{"record-epoch", checkRecordEpoch},
-		{"limits", checkLimits},
 	}
 }
 
@@ -140,18 +139,6 @@ func checkRecordEpoch(j *judgement) *Error {
 		want := j.policy.Epoch(policy.KeyRef{Kind: policy.EnvironmentKey, Name: t.place.name})
 		if n := t.record.Header.Epoch; n != want {
 			return failAt(Tampered, t.path, "the record is sealed under epoch %d, %s is at epoch %d", n, t.place.name, want)
-		}
-	}
-	return nil
-}
-
-func checkLimits(j *judgement) *Error {
-	for env, s := range j.sizes() {
-		switch {
-		case s.secrets > MaxSecrets:
-			return fail(Malformed, "%s would have more than %d secrets", env, MaxSecrets)
-		case s.bytes > MaxEnvironmentBytes:
-			return fail(Malformed, "the records of %s would have more than %d bytes together", env, int64(MaxEnvironmentBytes))
 		}
 	}
 	return nil

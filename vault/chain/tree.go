@@ -14,6 +14,13 @@ import (
 type dir struct {
 	id      [20]byte
 	entries []entry // in git's order
+	size    size
+}
+
+// size is how much there is at and under a folder.
+type size struct {
+	files int
+	bytes int64
 }
 
 // entry is a folder or a file; the other is nil.
@@ -129,7 +136,29 @@ func (d *dir) with(edits []edit) *dir {
 	if len(made) == 0 {
 		return nil
 	}
-	return &dir{id: treeID(made), entries: made}
+	return newDir(made)
+}
+
+func newDir(entries []entry) *dir {
+	d := &dir{id: treeID(entries), entries: entries}
+	for _, e := range entries {
+		if e.dir != nil {
+			d.size.files += e.dir.size.files
+			d.size.bytes += e.dir.size.bytes
+		} else {
+			d.size.files++
+			d.size.bytes += e.file.size
+		}
+	}
+	return d
+}
+
+// sizeOf is how much there is at and under a folder, by its path.
+func (d *dir) sizeOf(path string) size {
+	if d = d.dir(path); d == nil {
+		return size{}
+	}
+	return d.size
 }
 
 // search finds a name among entries, folder or file.
