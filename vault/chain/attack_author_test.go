@@ -191,14 +191,14 @@ func contentAttacks() map[string]attack {
 		}, nil},
 	}
 	for name, e := range map[string]chaintest.Extra{
-		"a link":          {Mode: "120000", Name: "secrets-too", Data: []byte("/etc/passwd")},
-		"a submodule":     {Mode: "160000", Name: "sub", Data: []byte("x")},
-		"an executable":   {Mode: "100755", Name: "run", Data: []byte("#!/bin/sh\n")},
-		".git":            {Mode: "100644", Name: ".git", Data: []byte("gitdir: /tmp")},
-		".GIT":            {Mode: "100644", Name: ".GIT", Data: []byte("gitdir: /tmp")},
-		".gitmodules":     {Mode: "100644", Name: ".gitmodules", Data: []byte("[submodule]")},
-		"a second vault":  {Mode: "100644", Name: "VAULT.JSON", Data: []byte("{}")},
-		"one hidden file": {Mode: "100644", Name: "z", Data: []byte("x")},
+		"a link":           {Mode: "120000", Name: "secrets-too", Data: []byte("/etc/passwd")},
+		"a submodule":      {Mode: "160000", Name: "sub", Data: []byte("x")},
+		"an executable":    {Mode: "100755", Name: "run", Data: []byte("#!/bin/sh\n")},
+		".git":             {Mode: "100644", Name: ".git", Data: []byte("gitdir: /tmp")},
+		".git in capitals": {Mode: "100644", Name: ".GIT", Data: []byte("gitdir: /tmp")},
+		".gitmodules":      {Mode: "100644", Name: ".gitmodules", Data: []byte("[submodule]")},
+		"a second vault":   {Mode: "100644", Name: "VAULT.JSON", Data: []byte("{}")},
+		"one hidden file":  {Mode: "100644", Name: "z", Data: []byte("x")},
 	} {
 		out["in the tree and not told of: "+name] = attack{"tree", chain.Tampered, func(s *scene) *chaintest.Draft {
 			d := s.Draft(s.Ana)

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -209,4 +210,13 @@ func (s *scene) cloudWrap(c policy.CloudKey, role string) []byte {
 	p := s.State.Policy()
 	x := wrap.Context{Kind: wrap.Role, Vault: s.Vault, Name: role, Epoch: p.Epoch(policy.KeyRef{Kind: policy.RoleKey, Name: role})}
 	return s.WrapCloud(c, x, s.RoleSeed(p, role))
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
