@@ -2,9 +2,10 @@ package policy
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 )
 
 // ErrCache says that bytes are not what [Policy.Encode] wrote. The caller drops them
@@ -15,29 +16,26 @@ const cacheMagic = "secr policy cache 1\n"
 
 // Encode writes a valid policy for a cache on this machine: its files, with what is
 // needed to answer most questions about a large team without reading each member's.
-// The form is this release's own and may change with the next.
+// The same policy gives the same bytes. The form is this release's own and may change
+// with the next.
 func (p *Policy) Encode() []byte {
+	files := p.Files()
 	w := writer{b: []byte(cacheMagic)}
-	p.each(func(path string, raw []byte) {
+	for _, path := range slices.Sorted(maps.Keys(files)) {
 		w.bytes([]byte(path))
-		w.bytes(raw)
+		w.bytes(files[path])
 		if folder, id, _ := split(path); folder == memberFolder {
 			w.brief(&p.members[id].brief)
 		}
-	})
-	sum := sha256.Sum256(w.b)
-	return append(w.b, sum[:]...)
+	}
+	return w.b
 }
 
-// Decode reads what [Policy.Encode] wrote. It trusts it: whoever can write the cache
-// can write a policy, so it must be kept where only this user writes. Damage is found
-// by a sum and is [ErrCache]. The result shares data.
+// Decode reads what [Policy.Encode] wrote. It trusts it and checks no more than its
+// form: the caller keeps the bytes where only this user writes, and under a sum that
+// shows damage. The result shares data.
 func Decode(data []byte) (*Policy, error) {
-	end := len(data) - sha256.Size
-	if end < 0 || sha256.Sum256(data[:end]) != [sha256.Size]byte(data[end:]) {
-		return nil, ErrCache
-	}
-	rest, ok := bytes.CutPrefix(data[:end:end], []byte(cacheMagic))
+	rest, ok := bytes.CutPrefix(data, []byte(cacheMagic))
 	if !ok {
 		return nil, ErrCache
 	}

@@ -204,11 +204,5 @@ func Edit(t testing.TB, p *policy.Policy, edit func(draft *policy.Policy)) *poli
 	return next
 }
 
-// Summed is data with its SHA-256 behind it, as caches end.
-func Summed(data []byte) []byte {
-	sum := sha256.Sum256(data)
-	return append(append([]byte{}, data...), sum[:]...)
-}
-
 // ID is an id of nothing.
 func ID(seed string) string { return keys.ID("secr/1 test", []byte(seed)) }
