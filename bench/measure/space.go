@@ -50,7 +50,7 @@ func growing(b *bench, t *table) error {
 	}
 	changes := 2_000
 	if b.quick {
-		changes = 40
+		changes = 300
 	}
 	for i := range changes {
 		if _, _, err := b.secr(v, "set", fmt.Sprintf("VARIABLE_00%03d=grown-%04d", i*7%1000, i)).once(); err != nil {

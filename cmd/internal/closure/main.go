@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	code, done, err := fast.Run(context.Background(), os.Args[1:], system.OS())
+	code, done, err := fast.Run(context.Background(), os.Args, system.OS())
 	if err == nil && !done {
 		err = fmt.Errorf("there is no fresh snapshot, or the arguments need secr itself")
 	}
