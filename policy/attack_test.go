@@ -97,6 +97,26 @@ func TestSecondDeviceNeedsItsOwnJoin(t *testing.T) {
 	}
 }
 
+// TestReplacedDeviceNeedsItsOwnJoin is about a device that takes the place of another:
+// Transition refuses that too, but whoever asks about joins alone must hear it.
+func TestReplacedDeviceNeedsItsOwnJoin(t *testing.T) {
+	f := policytest.Founding()
+	p := policytest.Edit(t, policytest.Default(t), func(d *policy.Policy) {
+		m := with(joined(t, "eve", vaultID, ""), "eve")
+		m.Devices = append(m.Devices, joined(t, "eve 2", vaultID, ""))
+		d.PutMember(m)
+	})
+	draft := p.Clone()
+	member("eve", func(m *policy.Member) { m.Devices[1] = policytest.Device("mal") })(draft)
+	next, err := draft.Check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := policy.VerifyJoins(p, next, f, vaultID, sign.VerifyJoin); !errors.Is(err, policy.ErrJoin) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFounderJoinsByTheFoundingFile(t *testing.T) {
 	s := signer(t, "ana")
 	f := policytest.Founding()

@@ -20,7 +20,7 @@ func VerifyJoins(old, new *Policy, f Founding, vaultID string, verify JoinVerifi
 	}
 	var fresh []string
 	for id, m := range new.members {
-		if was := old.members[id]; was == nil || was != m && len(was.brief.devices) != len(m.brief.devices) {
+		if old.members[id] != m {
 			fresh = append(fresh, id)
 		}
 	}
