@@ -33,6 +33,22 @@ func newMember(m *Member, raw []byte) *memberEntry {
 	return &memberEntry{raw: raw, brief: b, full: m}
 }
 
+// bytes returns the member's file. It is empty, and no member's, when an outline
+// could not read it.
+func (m *memberEntry) bytes() []byte {
+	m.load.Do(func() {
+		if m.raw != nil || m.read == nil {
+			return
+		}
+		raw, err := m.read()
+		if err != nil || raw == nil {
+			raw = []byte{}
+		}
+		m.raw = raw
+	})
+	return m.raw
+}
+
 // member returns the whole member. It reads the file at the first call if the entry
 // came from a cache.
 func (m *memberEntry) member() *Member {
@@ -43,7 +59,7 @@ func (m *memberEntry) member() *Member {
 		full := new(Member)
 		// The bytes were checked when the cache was written, and the cache's own sum
 		// when it was read. Should they still not parse, nobody gets a right from it.
-		if err := json.Unmarshal(m.raw, full); err != nil {
+		if err := json.Unmarshal(m.bytes(), full); err != nil {
 			full = &Member{Handle: m.brief.handle, Retired: true}
 		}
 		m.full = full

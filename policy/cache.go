@@ -12,21 +12,37 @@ import (
 // and reads the policy's files again.
 var ErrCache = errors.New("policy: damaged cache")
 
-const cacheMagic = "secr policy cache 1\n"
+const (
+	cacheMagic   = "secr policy cache 1\n"
+	outlineMagic = "secr policy outline 1\n"
+)
 
 // Encode writes a valid policy for a cache on this machine: its files, with what is
 // needed to answer most questions about a large team without reading each member's.
 // The same policy gives the same bytes. The form is this release's own and may change
 // with the next.
 func (p *Policy) Encode() []byte {
-	files := p.Files()
-	w := writer{b: []byte(cacheMagic)}
+	return p.encodeCache(cacheMagic, func(w *writer, m *memberEntry) { w.bytes(m.bytes()) })
+}
+
+// EncodeOutline is [Policy.Encode] without the files of members, which are most of a
+// large policy and of which most questions need none.
+func (p *Policy) EncodeOutline() []byte {
+	return p.encodeCache(outlineMagic, func(*writer, *memberEntry) {})
+}
+
+func (p *Policy) encodeCache(magic string, file func(*writer, *memberEntry)) []byte {
+	w := &writer{b: []byte(magic)}
+	files := map[string][]byte{}
+	p.eachButMembers(func(path string, raw []byte) { files[path] = raw })
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		w.bytes([]byte(path))
 		w.bytes(files[path])
-		if folder, id, _ := split(path); folder == memberFolder {
-			w.brief(&p.members[id].brief)
-		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.members)) {
+		w.bytes([]byte(MemberPath(id)))
+		file(w, p.members[id])
+		w.brief(&p.members[id].brief)
 	}
 	return w.b
 }
@@ -35,22 +51,40 @@ func (p *Policy) Encode() []byte {
 // form: the caller keeps the bytes where only this user writes, and under a sum that
 // shows damage. The result shares data.
 func Decode(data []byte) (*Policy, error) {
-	rest, ok := bytes.CutPrefix(data, []byte(cacheMagic))
+	return decodeCache(cacheMagic, data, func(r *reader, _ string, m *memberEntry) { m.raw = r.bytes() })
+}
+
+// DecodeOutline reads what [Policy.EncodeOutline] wrote, as [Decode] does. The file
+// of a member is read when it is first asked for; read must return the bytes that
+// were in the policy, or an error, and may be called by several goroutines. A member
+// whose file can't be read counts as retired from then on, and the policy writes
+// nothing valid in its place.
+func DecodeOutline(data []byte, read func(path string) ([]byte, error)) (*Policy, error) {
+	return decodeCache(outlineMagic, data, func(_ *reader, path string, m *memberEntry) {
+		m.read = func() ([]byte, error) { return read(path) }
+	})
+}
+
+func decodeCache(magic string, data []byte, file func(*reader, string, *memberEntry)) (*Policy, error) {
+	rest, ok := bytes.CutPrefix(data, []byte(magic))
 	if !ok {
 		return nil, ErrCache
 	}
 	p := empty()
-	r := reader{rest: rest}
+	r := &reader{rest: rest}
 	for len(r.rest) > 0 && !r.failed {
-		path, raw := string(r.bytes()), r.bytes()
+		path := string(r.bytes())
 		folder, id, ok := split(path)
 		switch {
 		case !ok:
 			return nil, ErrCache
 		case folder == memberFolder:
-			p.restoreMember(path, id, &memberEntry{raw: raw, brief: r.brief()})
+			m := &memberEntry{}
+			file(r, path, m)
+			m.brief = r.brief()
+			p.restoreMember(path, id, m)
 		default:
-			if err := p.read(path, raw); err != nil {
+			if err := p.read(path, r.bytes()); err != nil {
 				return nil, ErrCache
 			}
 		}

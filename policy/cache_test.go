@@ -49,6 +49,53 @@ func TestCacheGivesTheSamePolicy(t *testing.T) {
 	}
 }
 
+func TestOutlineReadsMembersWhenTheyAreAskedFor(t *testing.T) {
+	p := crowd(t)
+	files := p.Files()
+	read := map[string]int{}
+	q, err := policy.DecodeOutline(p.EncodeOutline(), func(path string) ([]byte, error) {
+		read[path]++
+		return files[path], nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := p.Members()[0]
+	if q.Level(m.ID, policy.Development) != p.Level(m.ID, policy.Development) || len(policy.Changed(q, q)) != 0 || len(read) != 0 {
+		t.Errorf("read %v", read)
+	}
+	if diff := cmp.Diff(p.Members(), q.Members()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(files, q.Files()); diff != "" {
+		t.Error(diff)
+	}
+	for path, n := range read {
+		if n != 1 {
+			t.Errorf("%s was read %d times", path, n)
+		}
+	}
+	if _, err := policy.Decode(p.EncodeOutline()); !errors.Is(err, policy.ErrCache) {
+		t.Errorf("an outline as a whole cache: %v", err)
+	}
+}
+
+func TestMemberThatCannotBeReadHasNoRights(t *testing.T) {
+	p := crowd(t)
+	q, err := policy.DecodeOutline(p.EncodeOutline(), func(string) ([]byte, error) { return nil, errors.New("gone") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range q.Members() {
+		if m.Active() {
+			t.Errorf("%s is active", m.Handle)
+		}
+	}
+	if _, err := policy.Parse(q.Files()); err == nil {
+		t.Error("its files are a policy")
+	}
+}
+
 func TestCutCacheIsRefused(t *testing.T) {
 	data := policytest.Default(t).Encode()
 	again, err := policy.Decode(data)

@@ -117,6 +117,13 @@ func (p *Policy) Files() map[string][]byte {
 
 // each calls f with every file.
 func (p *Policy) each(f func(path string, raw []byte)) {
+	p.eachButMembers(f)
+	for id, m := range p.members {
+		f(MemberPath(id), m.bytes())
+	}
+}
+
+func (p *Policy) eachButMembers(f func(path string, raw []byte)) {
 	if p.format != nil {
 		f(FormatPath, p.format.raw)
 	}
@@ -125,9 +132,6 @@ func (p *Policy) each(f func(path string, raw []byte)) {
 	}
 	eachEntry(p.environments, EnvironmentPath, f)
 	eachEntry(p.roles, RolePath, f)
-	for id, m := range p.members {
-		f(MemberPath(id), m.raw)
-	}
 	eachEntry(p.cloudKeys, CloudKeyPath, f)
 	eachEntry(p.templates, TemplatePath, f)
 	eachEntry(p.invites, InvitePath, f)
@@ -140,16 +144,28 @@ func eachEntry[T any](m map[string]*entry[T], path func(string) string, f func(s
 }
 
 // Changed returns the files by which new differs from old; nil for those that new
-// has not. Both must be valid, not drafts.
+// has not. Both must be valid, not drafts. What they share is not looked at.
 func Changed(old, new *Policy) map[string][]byte {
 	out := map[string][]byte{}
-	was := old.Files()
-	new.each(func(path string, raw []byte) {
+	was := map[string][]byte{}
+	old.eachButMembers(func(path string, raw []byte) { was[path] = raw })
+	new.eachButMembers(func(path string, raw []byte) {
 		if before, ok := was[path]; !ok || !bytes.Equal(before, raw) {
 			out[path] = raw
 		}
 		delete(was, path)
 	})
+	for id, m := range new.members {
+		before := old.members[id]
+		if before != m && (before == nil || !bytes.Equal(before.bytes(), m.bytes())) {
+			out[MemberPath(id)] = m.bytes()
+		}
+	}
+	for id := range old.members {
+		if new.members[id] == nil {
+			was[MemberPath(id)] = nil
+		}
+	}
 	for path := range was {
 		out[path] = nil
 	}

@@ -38,9 +38,11 @@ type entry[T any] struct {
 // memberEntry is a member's file. Questions about everybody ask brief, so that a
 // policy of thousands from a cache reads few files.
 type memberEntry struct {
-	raw   []byte // nil in a draft
+	raw   []byte                 // nil in a draft, and before it is read
+	read  func() ([]byte, error) // of an outline: where raw is
 	brief brief
-	once  sync.Once
+	load  sync.Once // of raw
+	once  sync.Once // of full
 	full  *Member
 }
 

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -72,12 +73,7 @@ func (w *writer) govern(ctx context.Context, d *Draft) error {
 
 // report tells what next leaves undone, and whether it differs at all.
 func (g *governing) report(next *policy.Policy, r *Report) {
-	files, before := next.Files(), g.old.Files()
-	same := len(files) == len(before)
-	for path, data := range files {
-		same = same && string(before[path]) == string(data)
-	}
-	if !same {
+	if len(policy.Changed(g.old, next)) > 0 {
 		r.After = next
 	}
 	for _, c := range next.CloudKeys() {
@@ -219,21 +215,11 @@ func (k environmentKeys) commitments(vault, name string, epoch uint64) policy.Co
 
 // write adds the files of the new policy, and of the keys that changed with it.
 func (g *governing) write(ctx context.Context, next *policy.Policy) error {
-	before := map[string][]byte{}
+	files := next.Files
 	if g.old != nil {
-		before = g.old.Files()
+		files = func() map[string][]byte { return policy.Changed(g.old, next) }
 	}
-	files := next.Files()
-	for path, data := range files {
-		if string(before[path]) != string(data) {
-			g.w.files[path] = data
-		}
-	}
-	for path := range before {
-		if files[path] == nil {
-			g.w.files[path] = nil
-		}
-	}
+	maps.Copy(g.w.files, files())
 	for _, c := range policy.KeyChanges(g.old, next) {
 		if err := g.writeKey(ctx, c, next); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (v *Vault) cached() *chain.State {
 	if err != nil {
 		return nil
 	}
-	s, err := chain.Decode(data)
+	s, err := chain.Decode(data, func(id [20]byte) ([]byte, error) { return v.repo.Blob(id) })
 	if err != nil || s.VaultID() != v.ID() {
 		return nil
 	}

@@ -12,13 +12,14 @@ import (
 
 // cacheMagic begins a cached state. Another layout gets another number, and is then
 // rebuilt by whoever meets it.
-const cacheMagic = "secr/1 state cache 1\n"
+const cacheMagic = "secr/1 state cache 2\n"
 
 const maxDepth = 8 // folders in each other; the vault's tree has 6
 
 // Encode writes a state for this machine's own cache. Decode reads it back. The bytes are
 // derived, are not a format of the vault, and must not come from anywhere else: reading
-// them back is trusting them.
+// them back is trusting them. The files of members are left out: there may be thousands,
+// and most who open a vault need one or two.
 func (s *State) Encode() ([]byte, error) {
 	founding, err := s.founding.Bytes()
 	if err != nil {
@@ -27,7 +28,7 @@ func (s *State) Encode() ([]byte, error) {
 	b := append(make([]byte, 0, 1<<16), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
-	b = appendBytes(b, s.policy.Encode())
+	b = appendBytes(b, s.policy.EncodeOutline())
 	b = binary.AppendUvarint(b, s.log.len())
 	b = s.log.encode(b)
 	b = appendDir(b, s.root)
@@ -36,9 +37,11 @@ func (s *State) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads what Encode wrote, and keeps data. An error is an *Error of class Damaged:
-// the caller makes the state again from the chain.
-func Decode(data []byte) (*State, error) {
+// Decode reads what Encode wrote, and keeps data. blob reads the content of a file by its
+// git id, for the members' files when they are first asked for; what it returns is checked
+// against the SHA-256 in the state. An error is an *Error of class Damaged: the caller
+// makes the state again from the chain.
+func Decode(data []byte, blob func(id [20]byte) ([]byte, error)) (*State, error) {
 	body, ok := bytes.CutPrefix(data, []byte(cacheMagic))
 	if !ok || len(body) < sha256.Size {
 		return nil, damaged("not a state cache of this program")
@@ -47,7 +50,7 @@ func Decode(data []byte) (*State, error) {
 		return nil, damaged("its checksum is wrong")
 	}
 	r := &cacheReader{rest: string(body[sha256.Size:])}
-	s := r.state()
+	s := r.state(blob)
 	if r.bad || r.rest != "" {
 		return nil, damaged("its bytes are in disorder")
 	}
@@ -103,7 +106,7 @@ type cacheReader struct {
 	bad  bool
 }
 
-func (r *cacheReader) state() *State {
+func (r *cacheReader) state(blob func([20]byte) ([]byte, error)) *State {
 	s := new(State)
 	founding := []byte(r.bytes())
 	encoded := []byte(r.bytes())
@@ -117,10 +120,25 @@ func (r *cacheReader) state() *State {
 	s.vault = keys.VaultID(founding)
 	var err1, err2 error
 	s.founding, err1 = policy.ParseFounding(founding)
-	s.policy, err2 = policy.Decode(encoded)
+	s.policy, err2 = policy.DecodeOutline(encoded, s.root.reader(blob))
 	r.bad = err1 != nil || err2 != nil
 	s.ops = opsOf(s.log)
 	return s
+}
+
+// reader reads files under d by their path, and checks what it gets.
+func (d *dir) reader(blob func([20]byte) ([]byte, error)) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		f := d.file(path)
+		if f == nil {
+			return nil, damaged("a member's file is missing")
+		}
+		data, err := blob(f.id)
+		if err == nil && sha256.Sum256(data) != f.sum {
+			err = damaged("a member's file is another")
+		}
+		return data, err
+	}
 }
 
 // take is the next n bytes.

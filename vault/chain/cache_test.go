@@ -11,6 +11,7 @@ import (
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/chain/chaintest"
 )
 
 // view is all that a state says, for comparing two.
@@ -50,10 +51,24 @@ func encoded(t testing.TB, s *chain.State) []byte {
 	return data
 }
 
+// blobs reads what the changes of a world brought.
+func blobs(w *chaintest.World) func([20]byte) ([]byte, error) {
+	return func(id [20]byte) ([]byte, error) {
+		for _, c := range w.Changes {
+			for _, t := range c.Touched {
+				if t.New != nil && t.New.Hash == id {
+					return t.New.Data, nil
+				}
+			}
+		}
+		return nil, errors.New("no such blob")
+	}
+}
+
 func TestCachedStateIsTheState(t *testing.T) {
 	w, ben, _ := story(t)
 	for i, s := range w.States {
-		back, err := chain.Decode(encoded(t, s))
+		back, err := chain.Decode(encoded(t, s), blobs(w))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +94,7 @@ func TestDamagedCacheIsRefused(t *testing.T) {
 	data := encoded(t, w.State)
 	refused := func(what string, data []byte) {
 		t.Helper()
-		_, err := chain.Decode(data)
+		_, err := chain.Decode(data, blobs(w))
 		if !errors.Is(err, &chain.Error{Class: chain.Damaged}) {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -102,7 +117,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(data[head+sha256.Size:])
 	f.Fuzz(func(t *testing.T, body []byte) {
 		sum := sha256.Sum256(body)
-		s, err := chain.Decode(slices.Concat(data[:head], sum[:], body))
+		s, err := chain.Decode(slices.Concat(data[:head], sum[:], body), func([20]byte) ([]byte, error) { return nil, errors.New("no blobs here") })
 		if err == nil {
 			encoded(t, s)
 			s.Head()
