@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
@@ -147,13 +148,19 @@ func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[strin
 	return nil
 }
 
+// patience is how long a writer waits for the others: a queue of them moves in
+// milliseconds, so that only a stuck one takes that long, and is then named.
+const patience = time.Minute
+
 // lock takes the vault's lock, puts right what its last holder left if he died,
 // and reads the head again.
 func (v *Vault) lock(ctx context.Context, purpose string) (*local.Lock, error) {
 	if v.head != nil {
 		return nil, ErrReadOnly
 	}
-	lock, err := v.local.Lock(ctx, purpose)
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lock, err := v.local.Lock(waiting, purpose)
 	if err != nil {
 		return nil, err
 	}

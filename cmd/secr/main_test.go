@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,21 +13,28 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/secr/secr/cmd/internal/app"
-	"github.com/secr/secr/cmd/internal/system"
 	"github.com/secr/secr/keys/session"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"secr": quick})
-}
+// TestMain builds the program that the scripts run, as it is shipped, whatever
+// the tests themselves are built with.
+func TestMain(m *testing.M) { os.Exit(withProgram(m)) }
 
-// quick is main but for two numbers: passphrase files are sealed with little
-// work, and the login session's memory forgets soon.
-func quick() {
-	sys := system.OS()
-	sys.Work, sys.Session = 4, time.Minute
-	os.Exit(app.Run(context.Background(), os.Args, sys))
+func withProgram(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "secr-scripts-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	build := exec.Command("go", "build", "-o", filepath.Join(folder, "secr"), "./secrtest")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build secr for the scripts: %v\n%s", err, out)
+		return 1
+	}
+	os.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return m.Run()
 }
 
 // Every script runs the real program with a home folder, environment and

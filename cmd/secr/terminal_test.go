@@ -19,7 +19,7 @@ import (
 
 // patience is how long a person in a script waits for a question. Only a hang
 // reaches it.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // terminal runs a program on a terminal of its own: `terminal code dialog
 // program [argument...]`. The dialog's lines are "expect TEXT", which waits for
@@ -148,7 +148,7 @@ func environment(ts *testscript.TestScript) []string {
 	out := []string{"TERM=xterm"}
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "USER", "LANG", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "SECR_KEYRING", "SECR_PASSPHRASE",
-		"SECR_ENV", "SECR_IDENTITY", "SECR_TOKEN", "SECR_HOME", "NO_COLOR",
+		"SECR_ENV", "SECR_IDENTITY", "SECR_TOKEN", "SECR_HOME", "NO_COLOR", "TEST_SESSION",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			out = append(out, name+"="+value)

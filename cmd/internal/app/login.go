@@ -200,7 +200,7 @@ func describePerson(p identity.Profile) string {
 func (a *app) ownName(ctx context.Context) string {
 	if git, err := exec.LookPath("git"); err == nil {
 		cmd := exec.CommandContext(ctx, git, "config", "--global", "user.name")
-		cmd.Env = a.sys.Environ()
+		cmd.Env = a.sys.Without("SECR_")
 		if out, err := cmd.Output(); err == nil && strings.TrimSpace(string(out)) != "" {
 			return strings.TrimSpace(string(out))
 		}

@@ -143,7 +143,28 @@ func (a *app) commitSet(ctx context.Context, s *session, env string, o setOption
 	if _, err := d.Commit(ctx, fmt.Sprintf("set %s in %s", count(len(assignments), "secret"), env)); err != nil {
 		return err
 	}
+	a.warnTwins(ctx, s, env, d.Report().Written)
 	return a.reportWritten("set", d.Report(), o.json)
+}
+
+// warnTwins tells of new names that differ from others only by case: on
+// Windows they would be one variable.
+func (a *app) warnTwins(ctx context.Context, s *session, env string, written []vault.Entry) {
+	written = slices.DeleteFunc(slices.Clone(written), func(e vault.Entry) bool { return e.Version > 1 })
+	if len(written) == 0 {
+		return
+	}
+	all, err := s.vault.List(ctx, env)
+	if err != nil {
+		return // somebody who may write may list, too
+	}
+	for _, fresh := range written {
+		for _, e := range all {
+			if e.Label.Name != fresh.Label.Name && strings.EqualFold(e.Label.Name, fresh.Label.Name) {
+				a.warn("%s and %s differ only by case", fresh.Label.Name, e.Label.Name)
+			}
+		}
+	}
 }
 
 // splitItems gives the names and refuses combinations that can't be meant.

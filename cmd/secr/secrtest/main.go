@@ -1,0 +1,20 @@
+// Command secrtest is secr for its own test scripts: the same program, but
+// passphrase files are sealed with little work, and the login session remembers
+// only as long as TEST_SESSION says, so that tests leave nothing in it.
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/secr/secr/cmd/internal/app"
+	"github.com/secr/secr/cmd/internal/system"
+)
+
+func main() {
+	sys := system.OS()
+	sys.Work = 4
+	sys.Session, _ = time.ParseDuration(os.Getenv("TEST_SESSION"))
+	os.Exit(app.Run(context.Background(), os.Args, sys))
+}
