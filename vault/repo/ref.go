@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/secr/secr/vault/local"
@@ -51,7 +51,7 @@ func (r *Repo) Ref(name string) (Hash, error) {
 		}
 		return h, nil
 	}
-	if fi, serr := os.Stat(r.refPath(name)); !errors.Is(err, fs.ErrNotExist) && (serr != nil || !fi.IsDir()) {
+	if !noRefFile(r.refPath(name), err) {
 		return Hash{}, err
 	}
 	packed, err := r.packedRefs()
@@ -65,6 +65,16 @@ func (r *Repo) Ref(name string) (Hash, error) {
 	return h, nil
 }
 
+// noRefFile reports whether reading a ref failed because there is no file of
+// that name: nothing, a folder, or a file where a folder would be.
+func noRefFile(path string, err error) bool {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return true
+	}
+	fi, err := os.Lstat(path)
+	return err == nil && fi.IsDir()
+}
+
 func (r *Repo) refPath(name string) string { return filepath.Join(r.folder, filepath.FromSlash(name)) }
 
 func parseRef(data []byte) (Hash, error) {
@@ -73,33 +83,6 @@ func parseRef(data []byte) (Hash, error) {
 		return Hash{}, damaged("its file holds %.50q", data)
 	}
 	return h, nil
-}
-
-// packedRefs reads the refs that Git has put into one file.
-func (r *Repo) packedRefs() (map[string]Hash, error) {
-	path := filepath.Join(r.folder, "packed-refs")
-	data, err := local.ReadFile(path, packedRefLimit)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	refs := map[string]Hash{}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		line := lines.Text()
-		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "^") {
-			continue
-		}
-		id, name, ok := strings.Cut(line, " ")
-		h, err := ParseHash(id)
-		if !ok || err != nil {
-			return nil, damaged("%s has a line %.80q", path, line)
-		}
-		refs[name] = h
-	}
-	return refs, lines.Err()
 }
 
 // SetRef sets a ref durably: after a crash it has the old value or the new
@@ -172,11 +155,11 @@ func (r *Repo) lockRef(path string, content []byte) (string, error) {
 			return lock, nil
 		case !errors.Is(err, fs.ErrExist):
 			return "", err
-		case try == refPatience:
+		case try == r.patience:
 			if err := r.disk.Remove(lock); err != nil {
 				return "", err
 			}
-		case try > refPatience:
+		case try > r.patience:
 			return "", fmt.Errorf("%s is held by another process", lock)
 		}
 		time.Sleep(10 * time.Millisecond)

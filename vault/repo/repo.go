@@ -35,6 +35,8 @@ type Repo struct {
 	disk   local.Disk
 	store  *store
 	base   *Repo // where a quarantine finds what it hasn't got itself
+
+	patience int // how often a lock of a ref is looked at before it is stale
 }
 
 // config is the whole configuration of a vault's repository. The settings
@@ -123,7 +125,7 @@ func OpenOn(d local.Disk, folder string) (*Repo, error) {
 	if err := checkFormat(folder); err != nil {
 		return nil, err
 	}
-	return &Repo{folder: folder, disk: d, store: newStore(filepath.Join(folder, "objects"))}, nil
+	return &Repo{folder: folder, disk: d, store: newStore(filepath.Join(folder, "objects")), patience: refPatience}, nil
 }
 
 // checkFormat refuses a folder that is no repository of the kind we write.
