@@ -46,16 +46,25 @@ type Op struct {
 // machine's disk; [Traced] makes one whose every step a test can see and fail.
 type Disk struct{ trace func(Op) error }
 
+// ErrSkip makes a traced sync succeed without being done.
+var ErrSkip = errors.New("this step is skipped")
+
 // Traced returns a disk that tells trace of each step before it is done.
-// When trace returns an error the step is not done and fails with it. That
-// is how tests make a disk full, or a power cut, at every step.
+// When trace returns an error the step is not done and fails with it, or
+// for a sync succeeds all the same if the error is ErrSkip. That is how tests
+// make a disk full, or a power cut, at every step, and how they don't wait.
 func Traced(trace func(Op) error) Disk { return Disk{trace: trace} }
 
-func (d Disk) before(op Op) error {
-	if d.trace == nil {
-		return nil
+// do does a step, unless the trace has other ideas.
+func (d Disk) do(op Op, step func() error) error {
+	if d.trace != nil {
+		if err := d.trace(op); errors.Is(err, ErrSkip) {
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
-	return d.trace(op)
+	return step()
 }
 
 // File is a file that is being written on a [Disk].
@@ -74,25 +83,27 @@ func (d Disk) CreateTemp(folder string) (*File, error) {
 
 // Create creates a file, 0600, and fails if there is one.
 func (d Disk) Create(path string) (*File, error) {
-	if err := d.before(Op{Kind: OpCreate, Path: path}); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+	f := &File{disk: d}
+	err := d.do(Op{Kind: OpCreate, Path: path}, func() (err error) {
+		f.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &File{disk: d, file: f}, nil
+	return f, nil
 }
 
 // Name is the path of the file.
 func (f *File) Name() string { return f.file.Name() }
 
 // Write appends p.
-func (f *File) Write(p []byte) (int, error) {
-	if err := f.disk.before(Op{Kind: OpWrite, Path: f.Name(), Data: p}); err != nil {
-		return 0, err
-	}
-	return f.file.Write(p)
+func (f *File) Write(p []byte) (n int, err error) {
+	err = f.disk.do(Op{Kind: OpWrite, Path: f.Name(), Data: p}, func() (err error) {
+		n, err = f.file.Write(p)
+		return err
+	})
+	return n, err
 }
 
 // ReadAt reads back what was written.
@@ -100,10 +111,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p
 
 // Sync puts the content on the disk.
 func (f *File) Sync() error {
-	if err := f.disk.before(Op{Kind: OpSync, Path: f.Name()}); err != nil {
-		return err
-	}
-	return f.file.Sync()
+	return f.disk.do(Op{Kind: OpSync, Path: f.Name()}, f.file.Sync)
 }
 
 // Close closes the file.
@@ -134,65 +142,51 @@ func (f *File) Publish(path string) error {
 
 // Rename gives a file another name, replacing what had that name.
 func (d Disk) Rename(from, to string) error {
-	if err := d.before(Op{Kind: OpRename, Path: from, To: to}); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
+	return d.do(Op{Kind: OpRename, Path: from, To: to}, func() error { return os.Rename(from, to) })
 }
 
 // Link gives a file a second name, and fails if there is a file of that name.
 func (d Disk) Link(from, to string) error {
-	if err := d.before(Op{Kind: OpLink, Path: from, To: to}); err != nil {
-		return err
-	}
-	return os.Link(from, to)
+	return d.do(Op{Kind: OpLink, Path: from, To: to}, func() error { return os.Link(from, to) })
 }
 
 // Remove removes a file or an empty folder. It is no error if there is none.
 func (d Disk) Remove(path string) error {
-	if err := d.before(Op{Kind: OpRemove, Path: path}); err != nil {
-		return err
+	err := d.do(Op{Kind: OpRemove, Path: path}, func() error { return os.Remove(path) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // SyncFolder puts the names in a folder on the disk.
 func (d Disk) SyncFolder(path string) error {
-	if err := d.before(Op{Kind: OpSyncFolder, Path: path}); err != nil {
-		return err
-	}
-	return syncFolder(path)
+	return d.do(Op{Kind: OpSyncFolder, Path: path}, func() error { return syncFolder(path) })
 }
 
 // SyncFile puts the content of a file on the disk that something else wrote.
 func (d Disk) SyncFile(path string) error {
-	if err := d.before(Op{Kind: OpSync, Path: path}); err != nil {
-		return err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	// Windows syncs only what is open for writing, which a pack of Git's is not.
-	if err := f.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
+	return d.do(Op{Kind: OpSync, Path: path}, func() error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		// Windows syncs only what is open for writing, which a pack of Git's is not.
+		if err := f.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil
+	})
 }
 
 // Mkdir creates one folder, 0700. It is no error if there is one.
 func (d Disk) Mkdir(path string) error {
-	if err := d.before(Op{Kind: OpMakeFolder, Path: path}); err != nil {
-		return err
+	err := d.do(Op{Kind: OpMakeFolder, Path: path}, func() error { return os.Mkdir(path, 0o700) })
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // WriteFile replaces a file of ours: after a crash at any moment there is

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -89,14 +88,15 @@ func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
 	return l, nil
 }
 
-// sign writes who holds the lock. It is not synced: after a power cut there
-// is nobody left to wait.
+// sign writes who holds the lock. The file is never empty meanwhile: that
+// would hide from the next holder that this one was killed. It is not synced:
+// after a power cut there is nobody left to wait.
 func (l *Lock) sign(purpose string) error {
-	if err := l.file.Truncate(0); err != nil {
+	line := fmt.Appendf(nil, "%d %s\n", os.Getpid(), strconv.Quote(cut(purpose)))
+	if _, err := l.file.WriteAt(line, 0); err != nil {
 		return err
 	}
-	_, err := l.file.WriteAt([]byte(fmt.Sprintf("%d %s\n", os.Getpid(), strconv.Quote(cut(purpose)))), 0)
-	return err
+	return l.file.Truncate(int64(len(line)))
 }
 
 // Abandoned names the last holder if it ended without unlocking, killed for
@@ -118,8 +118,9 @@ func readHolder(f *os.File) Holder {
 	if err == nil || n == 0 {
 		return Holder{}
 	}
-	pid, quoted, ok := strings.Cut(string(bytes.TrimSuffix(data[:n], []byte("\n"))), " ")
-	if !ok {
+	line, _, whole := strings.Cut(string(data[:n]), "\n")
+	pid, quoted, ok := strings.Cut(line, " ")
+	if !whole || !ok {
 		return Holder{}
 	}
 	number, err := strconv.Atoi(pid)

@@ -116,6 +116,9 @@ func (r *Repo) merge(ctx context.Context, packs []*pack) error {
 	if len(loose) <= mergeLoose && len(small) <= mergePacks {
 		return nil
 	}
+	if _, err := r.Mend(ctx); err != nil {
+		return err
+	}
 	if err := r.dropMultiIndex(); err != nil {
 		return err
 	}

@@ -17,10 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testRepo is a new repository in a temporary folder.
+// testRepo is a new repository in a temporary folder, on a disk that waits for
+// no sync.
 func testRepo(t testing.TB) *Repo {
 	t.Helper()
-	r, err := Create(filepath.Join(t.TempDir(), "repo.git"))
+	r, err := CreateOn(unsynced(), filepath.Join(t.TempDir(), "repo.git"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestWeReadWhatStockGitPacked(t *testing.T) {
 	git(t, r, "repack", "-a", "-d", "-f", "--depth=50", "--window=50")
 	git(t, r, "prune-packed")
 	git(t, r, "pack-refs", "--all")
-	fresh, err := Open(r.Dir())
+	fresh, err := OpenOn(unsynced(), r.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
