@@ -128,9 +128,6 @@ func (w *writer) touched() ([]chain.Touched, map[string]repo.Hash, []change.Sum)
 	return touched, edits, sums
 }
 
-// file reads a file of the base.
-func (w *writer) file(path string) ([]byte, error) { return w.v.file(w.base, path) }
-
 // moveHead makes a state the head whose objects are durable. The caller holds the
 // lock. The head file is the change; nothing after it can undo or fail it. paths are
 // the files that changed, or nil if that is not known.

@@ -61,7 +61,7 @@ func (r Recipient) String() string { return r.text }
 func ParseRecipient(text string) (Recipient, error) {
 	prefix, raw, err := decodeBech32(text)
 	if err != nil || prefix != recipientPrefix || len(raw) != mlkemPublicSize+x25519PublicSize {
-		return Recipient{}, fmt.Errorf("%w: not a recipient %s1...", ErrMalformed, recipientPrefix)
+		return Recipient{}, fmt.Errorf("%w: not a recipient that begins with %s1", ErrMalformed, recipientPrefix)
 	}
 	if err := checkX25519(raw[mlkemPublicSize:]); err != nil {
 		return Recipient{}, err

@@ -133,8 +133,6 @@ func removeBen(_ *scene, p *policy.Policy) {
 	p.PutMember(m)
 }
 
-func nothing(*scene, *policy.Policy) {}
-
 // changed is an empty change by an actor with its fields altered.
 func changed(by func(*scene) *chaintest.Actor, alter func(*scene, *change.Draft)) func(*scene) *chaintest.Draft {
 	return func(s *scene) *chaintest.Draft {

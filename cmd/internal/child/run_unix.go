@@ -31,7 +31,9 @@ func Run(ctx context.Context, p Plan) (int, error) {
 	if err := p.Protection.release(); err != nil {
 		return 0, err
 	}
-	err = syscall.Exec(path, p.Args, p.Environment.list)
+	if err = syscall.Exec(path, p.Args, p.Environment.list); err == nil {
+		return 0, nil // not reached: this process is the program now
+	}
 	if again := p.Protection.renew(); again != nil {
 		return 0, again
 	}
