@@ -198,6 +198,7 @@ func (t *transfer) copyObjects(ctx context.Context, f *folder, p Push, refs map[
 		return err
 	}
 	// What refers to others comes last, so that no object is there without its parts.
+	folders := map[string]bool{}
 	for i := len(list) - 1; i >= 0; i-- {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -207,7 +208,14 @@ func (t *transfer) copyObjects(ctx context.Context, f *folder, p Push, refs map[
 		if err != nil {
 			return err
 		}
-		if err := f.writeObject(list[i], kind, data); err != nil {
+		path, err := f.writeObject(list[i], kind, data)
+		if err != nil {
+			return err
+		}
+		folders[filepath.Dir(path)] = true
+	}
+	for dir := range folders {
+		if err := syncDir(dir); err != nil {
 			return err
 		}
 	}
@@ -229,18 +237,19 @@ func (f *folder) plain() error {
 	return nil
 }
 
-// writeObject writes one loose object: a temporary file, synced, renamed.
-func (f *folder) writeObject(h Hash, kind string, data []byte) error {
+// writeObject writes one loose object: a temporary file, synced, renamed. The folder is
+// the caller's to sync.
+func (f *folder) writeObject(h Hash, kind string, data []byte) (string, error) {
 	path := filepath.Join(f.dir, "objects", h.String()[:2], h.String()[2:])
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-		return nil
+		return path, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
+		return "", err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "tmp_obj_")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.Remove(file.Name())
 	z := zlib.NewWriter(file)
@@ -248,14 +257,10 @@ func (f *folder) writeObject(h Hash, kind string, data []byte) error {
 	if err == nil {
 		_, err = z.Write(data)
 	}
-	err = errors.Join(err, z.Close(), file.Sync(), file.Chmod(0o444), file.Close())
-	if err != nil {
-		return err
+	if err := errors.Join(err, z.Close(), file.Sync(), file.Chmod(0o444), file.Close()); err != nil {
+		return "", err
 	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return path, os.Rename(file.Name(), path)
 }
 
 // moveRef is Git's way to change a ref: the lock file, a look at the value, a rename.

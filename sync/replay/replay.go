@@ -186,7 +186,7 @@ func (p *planner) step(c Change) Step {
 		s.Verdict, s.Reason = Aside, reason
 		return s
 	}
-	if governs(c.Operations) {
+	if Governs(c.Operations) {
 		return p.policy(s)
 	}
 	return p.secrets(s)
@@ -206,6 +206,7 @@ func (p *planner) author(c Change) Reason {
 	return NoReason
 }
 
-func governs(ops []change.Operation) bool {
+// Governs reports whether a change is one of policy or keys.
+func Governs(ops []change.Operation) bool {
 	return slices.ContainsFunc(ops, func(o change.Operation) bool { return o.Kind == change.Policy || o.Kind == change.Rotate })
 }
