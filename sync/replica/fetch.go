@@ -185,7 +185,7 @@ func (r *Replica) shared() *chain.State {
 	if err != nil {
 		return nil
 	}
-	s, err := chain.Decode(data)
+	s, err := chain.Decode(data, func(id [20]byte) ([]byte, error) { return r.vault.Repo().Blob(id) })
 	if err != nil || s.VaultID() != r.vault.ID() || !contains(r.vault.State(), s) {
 		return nil
 	}
