@@ -39,8 +39,6 @@ func owners() []owner {
 		{dependency: "github.com/go-git/go-billy/v5", packages: []string{"vault/repo", "sync/remote"}},
 
 		{dependency: "golang.org/x/term", packages: []string{"cmd/internal/term"}},
-		{dependency: "github.com/olekukonko/tablewriter", packages: []string{"cmd/internal/term"}},
-		{dependency: "github.com/schollz/progressbar/v3", packages: []string{"cmd/internal/term"}},
 		{dependency: "github.com/urfave/cli/v2", packages: []string{"cmd/internal/..."}},
 		{dependency: "github.com/BurntSushi/toml", packages: []string{"cmd/internal/..."}},
 		{dependency: "github.com/joho/godotenv", packages: []string{"cmd/internal/..."}},
