@@ -44,6 +44,19 @@ func (w *World) Edit(by *Actor, edit func(*policy.Policy), also ...policy.KeyRef
 // EditTurning is Edit, but of the keys that must turn only those do that turn picks.
 func (w *World) EditTurning(by *Actor, edit func(*policy.Policy), turn func(policy.KeyRef) bool, also ...policy.KeyRef) *Draft {
 	w.t.Helper()
+	d, err := w.tryEdit(by, edit, turn, also)
+	w.must(err)
+	return d
+}
+
+// TryEdit is Edit of what may make no valid policy.
+func (w *World) TryEdit(by *Actor, edit func(*policy.Policy), also ...policy.KeyRef) (*Draft, error) {
+	w.t.Helper()
+	return w.tryEdit(by, edit, func(policy.KeyRef) bool { return true }, also)
+}
+
+func (w *World) tryEdit(by *Actor, edit func(*policy.Policy), turn func(policy.KeyRef) bool, also []policy.KeyRef) (*Draft, error) {
+	w.t.Helper()
 	d := w.Draft(by)
 	old := d.Parent.Policy()
 	draft := old.Clone()
@@ -64,12 +77,14 @@ func (w *World) EditTurning(by *Actor, edit func(*policy.Policy), turn func(poli
 		}
 	}
 	p, err := draft.Check()
-	w.must(err)
+	if err != nil {
+		return nil, err
+	}
 	for path, data := range policy.Changed(old, p) {
 		d.Files[path] = data
 	}
 	w.turn(d, old, p)
-	return d
+	return d, nil
 }
 
 // advance gives a key of a draft policy its next epoch.

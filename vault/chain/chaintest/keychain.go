@@ -90,6 +90,9 @@ func (w *World) NewCloudKey(name string, roles ...string) policy.CloudKey {
 	return c
 }
 
+// Cloud is the cloud's side of a cloud key, for who has access to it.
+func (w *World) Cloud(c policy.CloudKey) wrap.Cloud { return w.cloud(c) }
+
 // cloud plays a cloud that keeps file keys under a mask.
 func (w *World) cloud(c policy.CloudKey) wrap.Cloud {
 	mask := func(b []byte) ([]byte, error) {
