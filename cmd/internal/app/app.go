@@ -27,10 +27,13 @@ type app struct {
 // Run is secr: it does what args say and returns the exit code. Nothing else
 // in the process uses the flag library, which is not safe for two at once.
 func Run(ctx context.Context, args []string, sys system.System) int {
+	code, done, err := fast.Run(ctx, args, sys)
+	if done && err == nil {
+		return code
+	}
 	a := &app{sys: sys, term: term.New(term.Options{
 		In: sys.Stdin, Out: sys.Stdout, Err: sys.Stderr, Getenv: sys.Getenv, Now: sys.Now,
 	})}
-	code, done, err := fast.Run(ctx, args, sys)
 	if !done {
 		err = a.run(ctx, args)
 	}

@@ -19,14 +19,20 @@ doesn't change a value: whoever knew a value still knows it.`,
 		flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "only this environment's key, again for several"},
 			&cli.StringSliceFlag{Name: "role", Usage: "only this role's key and what hangs on it, again for several"},
+			&cli.BoolFlag{Name: "due", Usage: "only the environments whose key must turn and could not"},
 		},
 		run: func(c *cli.Context) error {
-			return a.rotateKey(c.Context, rotateOptions{environments: c.StringSlice("env"), roles: c.StringSlice("role")})
+			return a.rotateKey(c.Context, rotateOptions{
+				environments: c.StringSlice("env"), roles: c.StringSlice("role"), due: c.Bool("due"),
+			})
 		},
 	}.command()
 }
 
-type rotateOptions struct{ environments, roles []string }
+type rotateOptions struct {
+	environments, roles []string
+	due                 bool
+}
 
 func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
 	s, err := a.open(ctx)
@@ -34,18 +40,13 @@ func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
 		return err
 	}
 	defer s.vault.Close()
-	var refs []policy.KeyRef
-	for _, name := range o.environments {
-		if e, ok := s.vault.Policy().Environment(name); !ok || e.Retired {
-			return noEnvironment(name)
-		}
-		refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: name})
+	refs, err := o.refs(s.vault.Policy())
+	if err != nil {
+		return err
 	}
-	for _, name := range o.roles {
-		if r, ok := s.vault.Policy().Role(name); !ok || r.Retired {
-			return exit.New(exit.NotFound, "no role %q", name)
-		}
-		refs = append(refs, policy.KeyRef{Kind: policy.RoleKey, Name: name})
+	if o.due && len(refs) == 0 {
+		a.note("no environment is due")
+		return nil
 	}
 	d := s.vault.Draft()
 	d.Rotate(refs...)
@@ -58,4 +59,29 @@ func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
 	}
 	a.reportTurned(d.Report())
 	return nil
+}
+
+// refs are the keys to turn; none is all.
+func (o rotateOptions) refs(p *policy.Policy) ([]policy.KeyRef, error) {
+	var refs []policy.KeyRef
+	for _, name := range o.environments {
+		if e, ok := p.Environment(name); !ok || e.Retired {
+			return nil, noEnvironment(name)
+		}
+		refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: name})
+	}
+	for _, name := range o.roles {
+		if r, ok := p.Role(name); !ok || r.Retired {
+			return nil, exit.New(exit.NotFound, "no role %q", name)
+		}
+		refs = append(refs, policy.KeyRef{Kind: policy.RoleKey, Name: name})
+	}
+	if o.due {
+		for _, e := range p.Environments() {
+			if e.Due && !e.Retired {
+				refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: e.Name})
+			}
+		}
+	}
+	return refs, nil
 }

@@ -99,7 +99,7 @@ func (a *app) places(home local.Home) (keyring.Places, error) {
 		life = 0
 	}
 	return keyring.Places{
-		{Kind: keyring.KindOS, Store: keyring.OS{Service: service(home, a.sys.Getenv), Getenv: a.sys.Getenv}},
+		{Kind: keyring.KindOS, Store: keyring.OS{Service: service(home, a.sys.Getenv), Getenv: a.sys.Getenv, Deadline: a.sys.Keyring}},
 		{Kind: keyring.KindFile, Store: keyring.File{Folder: identity.Folder(home), Ask: a.askPassphrase, Work: a.sys.Work, Session: life}},
 	}, nil
 }

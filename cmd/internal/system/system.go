@@ -28,6 +28,8 @@ type System struct {
 	// Session is how long an unlocked identity may stay in the memory of the
 	// login session; 0 is not at all.
 	Session time.Duration
+	// Keyring is how long the system's keyring may take; 0 is the normal time.
+	Keyring time.Duration
 	// Work is the scrypt work factor of new passphrase files; 0 is the normal one.
 	Work int
 }

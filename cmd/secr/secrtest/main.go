@@ -1,6 +1,7 @@
 // Command secrtest is secr for its own test scripts: the same program, but
-// passphrase files are sealed with little work, and the login session remembers
-// only as long as TEST_SESSION says, so that tests leave nothing in it.
+// passphrase files are sealed with little work, the system's keyring may be as
+// slow as a loaded machine, and the login session remembers only as long as
+// TEST_SESSION says, so that tests leave nothing in it.
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 
 func main() {
 	sys := system.OS()
-	sys.Work = 4
+	sys.Work, sys.Keyring = 4, time.Minute
 	sys.Session, _ = time.ParseDuration(os.Getenv("TEST_SESSION"))
 	os.Exit(app.Run(context.Background(), os.Args, sys))
 }
