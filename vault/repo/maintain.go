@@ -183,14 +183,8 @@ func (r *Repo) dropMultiIndex() error {
 // first, so that no index is ever without its pack.
 func (r *Repo) dropMerged(packs []*pack, loose []Hash) error {
 	for _, p := range packs {
-		if runtime.GOOS == "windows" {
-			p.close() // what is open can't be removed there
-		}
-		stem := strings.TrimSuffix(p.path, ".pack")
-		for _, extension := range []string{".idx", ".rev", ".bitmap", ".mtimes", ".pack"} {
-			if err := r.disk.Remove(stem + extension); err != nil {
-				return err
-			}
+		if err := r.dropPack(p); err != nil {
+			return err
 		}
 	}
 	for _, h := range loose {
@@ -203,4 +197,23 @@ func (r *Repo) dropMerged(packs []*pack, loose []Hash) error {
 	}
 	_, err := r.store.relist()
 	return errors.Join(err, r.disk.SyncFolder(r.store.packFolder()))
+}
+
+// dropPack removes the files of a pack, what names it first.
+func (r *Repo) dropPack(p *pack) error {
+	inUse := runtime.GOOS == "windows"
+	if inUse {
+		p.close() // what is open can't be removed there
+	}
+	stem := strings.TrimSuffix(p.path, ".pack")
+	for _, extension := range []string{".idx", ".rev", ".bitmap", ".mtimes", ".pack"} {
+		err := r.disk.Remove(stem + extension)
+		if err != nil && inUse {
+			return nil // another process reads it: the next merge takes it
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

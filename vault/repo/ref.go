@@ -150,6 +150,9 @@ func (r *Repo) lockRef(path string, content []byte) (string, error) {
 	lock := path + ".lock"
 	for try := 0; ; try++ {
 		err := r.disk.Link(f.Name(), lock)
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+			err = r.createLock(lock, content)
+		}
 		switch {
 		case err == nil:
 			return lock, nil
@@ -164,4 +167,22 @@ func (r *Repo) lockRef(path string, content []byte) (string, error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// createLock is for file systems without links. A crash may leave an empty
+// lock there, which is never a ref.
+func (r *Repo) createLock(lock string, content []byte) error {
+	f, err := r.disk.Create(lock)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(content); err != nil {
+		f.Discard()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Discard()
+		return err
+	}
+	return f.Close()
 }

@@ -161,3 +161,30 @@ func TestDeletedRefsAreGone(t *testing.T) {
 		t.Error(refs, err)
 	}
 }
+
+func TestARefIsSetWhereFilesCannotBeLinked(t *testing.T) {
+	for _, cause := range []error{errors.ErrUnsupported, os.ErrPermission} {
+		r, err := CreateOn(local.Traced(func(op local.Op) error {
+			if op.Kind == local.OpLink {
+				return cause
+			}
+			return nil
+		}), filepath.Join(t.TempDir(), "repo.git"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.patience = 2
+		for _, h := range []Hash{{1}, {2}} {
+			write(t, r.refPath(branch)+".lock", "")
+			if err := r.SetRef(branch, h); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := r.Ref(branch); err != nil || got != h {
+				t.Error(got, err)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(r.Dir(), "refs/heads/secr/*")); len(left) != 1 {
+			t.Errorf("left over: %v", left)
+		}
+	}
+}
