@@ -33,6 +33,7 @@ func (p *Policy) EncodeOutline() []byte {
 
 func (p *Policy) encodeCache(magic string, file func(*writer, *memberEntry)) []byte {
 	w := &writer{b: []byte(magic)}
+	w.number(uint64(len(p.members)))
 	files := map[string][]byte{}
 	p.eachButMembers(func(path string, raw []byte) { files[path] = raw })
 	for _, path := range slices.Sorted(maps.Keys(files)) {
@@ -70,8 +71,8 @@ func decodeCache(magic string, data []byte, file func(*reader, string, *memberEn
 	if !ok {
 		return nil, ErrCache
 	}
-	p := empty()
 	r := &reader{rest: rest}
+	p := roomy(min(r.number(), MaxMembers))
 	for len(r.rest) > 0 && !r.failed {
 		path := string(r.bytes())
 		folder, id, ok := split(path)
@@ -93,6 +94,17 @@ func decodeCache(magic string, data []byte, file func(*reader, string, *memberEn
 		return nil, ErrCache
 	}
 	return p, nil
+}
+
+// roomy is an empty policy with room for so many members: growing maps would take
+// most of the time of reading a cache.
+func roomy(members uint64) *Policy {
+	p := empty()
+	p.members = make(map[string]*memberEntry, members)
+	p.handles = make(map[string]string, members)
+	p.devices = make(map[string]string, members)
+	p.used = make(map[onceOnly]string, 2*members)
+	return p
 }
 
 func (p *Policy) restoreMember(path, id string, m *memberEntry) {

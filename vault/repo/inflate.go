@@ -156,7 +156,9 @@ func (d *deflater) deflate(out []byte, k kind, data []byte) ([]byte, error) {
 	}
 	d.out.b = out
 	if d.zlib == nil {
-		d.zlib = zlib.NewWriter(&d.out)
+		// Trees are mostly hashes: trying harder takes three times as long for a few
+		// bytes in a hundred, which the next packing by native git saves anyway.
+		d.zlib, _ = zlib.NewWriterLevel(&d.out, zlib.BestSpeed) // fails for unknown levels only
 	} else {
 		d.zlib.Reset(&d.out)
 	}
