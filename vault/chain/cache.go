@@ -25,7 +25,8 @@ func (s *State) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := append(make([]byte, 0, 1<<16), cacheMagic...)
+	room := 1<<16 + int(s.log.len())*linkSize + 128*s.root.size.files // growing it would copy it many times
+	b := append(make([]byte, 0, room), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
 	b = appendBytes(b, s.policy.EncodeOutline())

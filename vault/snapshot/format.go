@@ -259,6 +259,14 @@ func (b body) size(i int) int    { return int(binary.BigEndian.Uint32(b.row(i)[4
 func (b body) nameLen(i int) int { return int(binary.BigEndian.Uint16(b.row(i)[44:])) }
 func (b body) isFile(i int) bool { return b.row(i)[46] == 1 }
 
+// sealedSize is how many bytes a secret has after the body: 0 for a variable.
+func (b body) sealedSize(i int) int64 {
+	if !b.isFile(i) {
+		return 0
+	}
+	return int64(b.size(i) + keys.Overhead)
+}
+
 func (b body) name(i int) string {
 	at := b.at(i)
 	return string(b.block[at : at+b.nameLen(i)])
@@ -295,9 +303,7 @@ func appendRow(b []byte, e Entry, at int) []byte {
 func (s *Snapshot) file(i int) (keys.Secret, error) {
 	offset := s.files
 	for j := range i {
-		if s.body.isFile(j) {
-			offset += int64(s.body.size(j) + keys.Overhead)
-		}
+		offset += s.body.sealedSize(j)
 	}
 	sealed := make([]byte, s.body.size(i)+keys.Overhead)
 	if err := s.read(offset, sealed); err != nil {

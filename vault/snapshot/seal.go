@@ -124,7 +124,8 @@ func Restamp(file []byte, root keys.Key, from, to Place, settings Settings) ([]b
 }
 
 // Update returns the file of s moved to another place: the secrets with the ids
-// of gone and of changed are dropped, then changed added.
+// of gone and of changed are dropped, then changed added. What stays is copied as
+// it is; secret files are not even decrypted.
 func (s *Snapshot) Update(root keys.Key, to Place, settings Settings, changed []Secret, gone []ID) ([]byte, error) {
 	drop := make(map[ID]bool, len(changed)+len(gone))
 	for _, c := range changed {
@@ -133,24 +134,101 @@ func (s *Snapshot) Update(root keys.Key, to Place, settings Settings, changed []
 	for _, id := range gone {
 		drop[id] = true
 	}
-	all := make([]Secret, 0, s.body.count+len(changed))
+	added := slices.Clone(changed)
+	slices.SortFunc(added, func(a, b Secret) int { return cmp.Compare(a.Name, b.Name) })
+	m := merger{from: s}
 	for i := range s.body.count {
-		e := s.body.entry(i)
-		if drop[e.ID] {
+		if drop[ID(s.body.row(i)[:20])] {
+			m.file += s.body.sealedSize(i)
 			continue
 		}
-		value, err := s.value(i)
-		if err != nil {
+		for len(added) > 0 && added[0].Name < s.body.name(i) {
+			if err := m.add(added[0]); err != nil {
+				return nil, err
+			}
+			added = added[1:]
+		}
+		if err := m.keep(i); err != nil {
 			return nil, err
 		}
-		all = append(all, Secret{Entry: e, Value: value})
 	}
-	kept := len(all)
-	out, err := Seal(root, to, settings, append(all, changed...))
-	for _, k := range all[:kept] {
-		k.Value.Wipe()
+	for _, a := range added {
+		if err := m.add(a); err != nil {
+			return nil, err
+		}
 	}
-	return out, err
+	return m.seal(root, to, settings)
+}
+
+// merger builds a body of parts of another's, in the order of names.
+type merger struct {
+	from        *Snapshot
+	file        int64 // bytes of sealed files of from that were passed
+	last        string
+	count       uint32
+	rows, block []byte
+	files       []byte // sealed under from's key, which stays
+}
+
+func (m *merger) keep(i int) error {
+	b := m.from.body
+	at := b.at(i)
+	end := at + b.nameLen(i) + 2
+	if !b.isFile(i) {
+		end += b.size(i)
+	}
+	size := b.sealedSize(i)
+	if size > 0 {
+		sealed := make([]byte, size)
+		if err := m.from.read(m.from.files+m.file, sealed); err != nil {
+			return err
+		}
+		m.files = append(m.files, sealed...)
+	}
+	m.file += size
+	row := len(m.rows)
+	m.rows = append(m.rows, b.row(i)...)
+	binary.BigEndian.PutUint32(m.rows[row+36:], uint32(len(m.block)))
+	m.block = append(m.block, b.block[at:end]...)
+	return m.next(b.name(i))
+}
+
+func (m *merger) add(s Secret) error {
+	if s.Size = s.Value.Len(); !s.fits() {
+		return ErrTooLarge
+	}
+	m.rows = appendRow(m.rows, s.Entry, len(m.block))
+	m.block = append(append(m.block, s.Name...), '=')
+	if s.File {
+		m.files = append(m.files, keys.Seal(m.from.key, fileAD(s.ID), s.Value.Reveal())...)
+	} else {
+		m.block = append(m.block, s.Value.Reveal()...)
+	}
+	m.block = append(m.block, 0)
+	return m.next(s.Name)
+}
+
+func (m *merger) next(name string) error {
+	if m.count > 0 && name <= m.last {
+		return errors.New("snapshot: two secrets of one name")
+	}
+	m.last = name
+	m.count++
+	return nil
+}
+
+func (m *merger) seal(root keys.Key, to Place, settings Settings) ([]byte, error) {
+	defer clear(m.block)
+	size := 4 + len(m.rows) + len(m.block)
+	if size+keys.Overhead > maxBody {
+		return nil, ErrTooLarge
+	}
+	plain := binary.BigEndian.AppendUint32(make([]byte, 0, size), m.count)
+	plain = append(append(plain, m.rows...), m.block...)
+	defer clear(plain)
+	body := keys.Seal(m.from.key, []byte(adBody), plain)
+	out := stamp(root, to, settings, m.from.key, len(body), len(body)+len(m.files))
+	return append(append(out, body...), m.files...), nil
 }
 
 // Path is where the snapshot of an environment lies in a vault's cache folder.
