@@ -49,6 +49,9 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if _, err := export.Write(o.format, nil); err != nil {
 		return exit.Usagef("%s", err)
 	}
+	if err := validNames(o.only); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -58,7 +61,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	values, err := a.reveal(ctx, s, vault.Request{Environment: env, Names: o.only, Action: "export", Reason: o.reason})
+	values, err := a.reveal(ctx, s, vault.Request{Environment: env, Names: once(o.only), Action: "export", Reason: o.reason})
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,9 @@ func describeValue(v vault.Value) secretJSON {
 }
 
 func (a *app) get(ctx context.Context, o getOptions) error {
+	if err := validNames([]string{o.name}); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err

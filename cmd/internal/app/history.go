@@ -56,6 +56,9 @@ type versionItem struct {
 }
 
 func (a *app) history(ctx context.Context, o historyOptions) error {
+	if err := validNames([]string{o.name}); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err

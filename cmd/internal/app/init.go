@@ -55,7 +55,7 @@ func (a *app) initialize(ctx context.Context, o initOptions) error {
 	if err := a.freeFolder(); err != nil {
 		return err
 	}
-	w, err := a.profile(home, o.profile)
+	w, err := a.profile(home, a.chosenProfile(o.profile, ""))
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,15 @@ func (a *app) freeFolder() error {
 			WithHint("secr link uses it; remove secr.toml to make another one")
 	}
 	if !errors.Is(err, project.ErrNone) {
+		return err
+	}
+	// A vault that nothing names would be an orphan: see now whether secr.toml
+	// can be written.
+	probe, err := os.CreateTemp(a.sys.Folder, ".secr-*")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return err
 	}
 	above, err := project.Find(a.sys.Folder)

@@ -237,7 +237,7 @@ func (a *app) logout(ctx context.Context, o logoutOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := identity.Choose(home, o.profile)
+	p, err := identity.Choose(home, a.chosenProfile(o.profile, ""))
 	if err != nil {
 		return err
 	}

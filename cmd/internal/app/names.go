@@ -50,7 +50,7 @@ func (a *app) secretNames(ctx context.Context, typed []string) []string {
 	if err != nil || link.Vault != s.project.Vault {
 		return nil
 	}
-	p, err := identity.Choose(s.home, link.Profile)
+	p, err := identity.Choose(s.home, a.chosenProfile("", link.Profile))
 	if err != nil || p.Kept != identity.KeptFile || a.sys.Getenv("SECR_PASSPHRASE") == "" {
 		return nil
 	}

@@ -31,6 +31,9 @@ type rmOptions struct {
 }
 
 func (a *app) rm(ctx context.Context, o rmOptions) error {
+	if err := validNames(o.names); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err

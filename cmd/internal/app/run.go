@@ -56,6 +56,9 @@ func (a *app) runProgram(ctx context.Context, o runOptions) error {
 	if o.prefix != "" && !special.Valid(o.prefix) {
 		return exit.Usagef("--prefix %q would make no variable", o.prefix)
 	}
+	if err := validNames(slices.Concat(o.only, o.except)); err != nil {
+		return err
+	}
 	protection, err := child.Protect()
 	if err != nil {
 		return err
@@ -143,7 +146,7 @@ func (a *app) injected(ctx context.Context, s *session, env string, o runOptions
 // chosen is the names to inject, nil for all.
 func (a *app) chosen(ctx context.Context, s *session, env string, o runOptions) ([]string, error) {
 	if len(o.except) == 0 {
-		return o.only, nil
+		return once(o.only), nil
 	}
 	entries, err := s.vault.List(ctx, env)
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -61,11 +62,14 @@ func (a *app) token() (who, bool) {
 	return who{}, false
 }
 
-// profile is the identity of that name, of SECR_IDENTITY, or the only one.
+// chosenProfile is the order of choice: a flag, SECR_IDENTITY, what the folder
+// is linked with. Empty is the only one.
+func (a *app) chosenProfile(flag, linked string) string {
+	return cmp.Or(flag, a.sys.Getenv("SECR_IDENTITY"), linked)
+}
+
+// profile is the identity of that name, or the only one.
 func (a *app) profile(home local.Home, name string) (who, error) {
-	if name == "" {
-		name = a.sys.Getenv("SECR_IDENTITY")
-	}
 	p, err := identity.Choose(home, name)
 	if err != nil {
 		return who{}, err

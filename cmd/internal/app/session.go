@@ -86,7 +86,7 @@ func (a *app) linked(ctx context.Context, s *session) (who, error) {
 		return who{}, err
 	}
 	if err == nil && link.Vault == s.project.Vault {
-		return a.profile(s.home, link.Profile)
+		return a.profile(s.home, a.chosenProfile("", link.Profile))
 	}
 	if err == nil && sameFolder(link.Folder, s.project.Folder) {
 		return who{}, exit.New(exit.Integrity, "%s names vault %s, and this folder is linked to %s", s.project.Path(), s.project.Vault, link.Vault).
@@ -116,7 +116,7 @@ func (a *app) askLink(ctx context.Context, s *session) (who, error) {
 
 // link ties the project's folder to its vault and a profile.
 func (a *app) link(ctx context.Context, s *session, profile string) (who, error) {
-	w, err := a.profile(s.home, profile)
+	w, err := a.profile(s.home, a.chosenProfile(profile, ""))
 	if err != nil {
 		return who{}, err
 	}

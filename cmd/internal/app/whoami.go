@@ -10,6 +10,7 @@ import (
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/project"
+	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
 )
@@ -62,9 +63,10 @@ func (a *app) whoami(ctx context.Context, o whoamiOptions) error {
 		out.Keyring = "token"
 	}
 	if o.profile == "" {
-		if out.Vault, err = a.membership(ctx); err != nil {
-			return err
-		}
+		out.Vault, err = a.membership(ctx)
+	}
+	if o.json && err != nil {
+		return err
 	}
 	if o.json {
 		return writeJSON(a.term.Out, out)
@@ -72,7 +74,7 @@ func (a *app) whoami(ctx context.Context, o whoamiOptions) error {
 	if w.token {
 		fmt.Fprintln(a.term.Out, "the identity of SECR_TOKEN, which beats every login")
 	} else {
-		fmt.Fprintf(a.term.Out, "%s, kept in %s\n", describePerson(w.profile), w.profile.Kept.Words())
+		fmt.Fprintf(a.term.Out, "%s, kept in %s\n", term.Clean(describePerson(w.profile)), w.profile.Kept.Words())
 	}
 	if m := out.Vault; m != nil {
 		state := ""
@@ -82,7 +84,7 @@ func (a *app) whoami(ctx context.Context, o whoamiOptions) error {
 		fmt.Fprintf(a.term.Out, "in this project's vault: %s%s, with the roles %s\n", m.Handle, state, strings.Join(m.Roles, ", "))
 		fmt.Fprintf(a.term.Out, "device %s, fingerprint %s\n", m.DeviceName, m.Fingerprint)
 	}
-	return nil
+	return err
 }
 
 // self is the identity outside of any project.
@@ -94,7 +96,7 @@ func (a *app) self(profile string) (who, error) {
 	if err != nil {
 		return who{}, err
 	}
-	return a.profile(home, profile)
+	return a.profile(home, a.chosenProfile(profile, ""))
 }
 
 // membership is who this is in the project's vault, nil outside of a project

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,13 +16,24 @@ import (
 // checkNames refuses names that no environment may have, and special ones that
 // this one doesn't allow.
 func (s *session) checkNames(env string, names ...string) error {
+	if err := validNames(names); err != nil {
+		return err
+	}
 	for _, name := range names {
-		if !special.Valid(name) {
-			return exit.Usagef("%q is no name of a secret: letters, digits and _, no digit first, at most 128", name)
-		}
 		if special.Name(name, foldsCase()) && !s.allows(env, name) {
 			return exit.New(exit.Denied, "%s is a special name: it would run code or redirect traffic on a colleague's machine", name).
 				WithHint("secr env set %s --allow %s, if that is what you want", env, name)
+		}
+	}
+	return nil
+}
+
+// validNames refuses what can't be a name. It never quotes it: people paste a
+// value where a name belongs.
+func validNames(names []string) error {
+	for i, name := range names {
+		if !special.Valid(name) {
+			return exit.Usagef("name %d of %d is no name of a secret: letters, digits and _, no digit first, at most 128", i+1, len(names))
 		}
 	}
 	return nil
@@ -75,6 +87,16 @@ func items(entries []vault.Entry) []writtenItem {
 		out = append(out, writtenItem{e.Environment, e.Label.Name, e.Version})
 	}
 	return out
+}
+
+// once drops repetitions; nil stays nil, which means all.
+func once(names []string) []string {
+	if names == nil {
+		return nil
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // count is "1 secret", "2 secrets".

@@ -159,6 +159,9 @@ func unlock(sys system.System, home local.Home, p project.Project, s settings) (
 	if err != nil || link.Vault != p.Vault || link.Profile == "" {
 		return Keys{}, false
 	}
+	if other := sys.Getenv("SECR_IDENTITY"); other != "" && other != link.Profile {
+		return Keys{}, false
+	}
 	return Recall(home, link.Profile)
 }
 
