@@ -49,8 +49,15 @@ func (v *Vault) ListAll(ctx context.Context, environment string) ([]Entry, error
 	return out, nil
 }
 
+// expired says whether the member's or the device's time is over, where there is a
+// clock. It binds honest clients only: what ends reading is the next rotation.
+func (v *Vault) expired(who me) bool {
+	now, err := v.now()
+	return err == nil && (who.Member.Expired(now) || who.Device.Expired(now))
+}
+
 // may says whether this process has a level on an environment of the newest
-// state; who manages reads all.
+// state; who manages reads all. A token reads nothing after its time.
 func (v *Vault) may(ctx context.Context, environment string, need policy.Level) error {
 	p := v.unlocking().Policy()
 	if env, ok := p.Environment(environment); !ok || env.Retired {
@@ -62,6 +69,9 @@ func (v *Vault) may(ctx context.Context, environment string, need policy.Level) 
 			return nil
 		}
 		return err
+	}
+	if who.Device.Kind == policy.Token && v.expired(who) {
+		return named(ErrExpired, who.Member.Handle)
 	}
 	if p.Level(who.Member.ID, environment) >= need || need < policy.Write && p.Manages(who.Member.ID) {
 		return nil

@@ -84,8 +84,8 @@ func (v *Vault) settings(ctx context.Context, environment string) (snapshot.Sett
 		return snapshot.Settings{}, false
 	}
 	who, err := v.holder(ctx)
-	if err != nil {
-		return snapshot.Settings{}, false
+	if err != nil || who.Device.Kind == policy.Token && who.Device.Expires != 0 {
+		return snapshot.Settings{}, false // the fast path knows no expiry
 	}
 	s := snapshot.Settings{
 		Device: who.device.id, Handle: who.Member.Handle, Time: v.Head().Time,

@@ -186,6 +186,8 @@ type envOptions struct {
 	reason          *bool
 	maxAge          *string
 	receipts        string
+	requireKMS      []string
+	noRequireKMS    bool
 }
 
 func (a *app) envAdd(ctx context.Context, o envOptions) error {

@@ -28,6 +28,8 @@ secr env set production --grant developer=none --require-reason --receipts requi
 			&cli.StringSliceFlag{Name: "disallow", Usage: "take that back"},
 			&cli.BoolFlag{Name: "require-reason", Usage: "reading needs --reason (--require-reason=false: not)"},
 			&cli.StringFlag{Name: "max-age", Usage: "refuse a state whose newest change is older (24h, 7d; 0 is any)"},
+			&cli.StringSliceFlag{Name: "require-kms", Usage: "a cloud `KEY` that must open it too, again for several of which any will do"},
+			&cli.BoolFlag{Name: "no-require-kms", Usage: "take that back"},
 			&cli.StringFlag{Name: "receipts", Usage: "best, required or off"},
 		},
 		least: 1, most: 1,
@@ -35,6 +37,7 @@ secr env set production --grant developer=none --require-reason --receipts requi
 			o := envOptions{
 				name: c.Args().First(), grants: c.StringSlice("grant"), allow: c.StringSlice("allow"),
 				disallow: c.StringSlice("disallow"), receipts: c.String("receipts"),
+				requireKMS: c.StringSlice("require-kms"), noRequireKMS: c.Bool("no-require-kms"),
 			}
 			if c.IsSet("require-reason") {
 				yes := c.Bool("require-reason")
@@ -69,9 +72,29 @@ func (a *app) envSet(ctx context.Context, o envOptions) error {
 			return noEnvironment(o.name)
 		}
 		change(&e)
+		if err := o.setRequired(p, &e); err != nil {
+			return err
+		}
 		p.PutEnvironment(e)
 		return applyGrants(p, o.name, grants)
 	})
+}
+
+// setRequired changes which cloud keys an environment needs as its second lock.
+func (o envOptions) setRequired(p *policy.Policy, e *policy.Environment) error {
+	if o.noRequireKMS {
+		e.RequireKMS = nil
+	}
+	for _, name := range o.requireKMS {
+		at := slices.IndexFunc(p.CloudKeys(), func(k policy.CloudKey) bool { return k.Active() && (k.Key == name || k.ID == name) })
+		if at < 0 {
+			return noCloudKey(name).WithHint("secr kms add enters it, with a role that it may open")
+		}
+		e.RequireKMS = append(e.RequireKMS, p.CloudKeys()[at].ID)
+	}
+	slices.Sort(e.RequireKMS)
+	e.RequireKMS = slices.Compact(e.RequireKMS)
+	return nil
 }
 
 // settings checks the flags and gives what they do to an environment.

@@ -35,7 +35,9 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if s.who, err = a.linked(ctx, s); err != nil {
 		return nil, err
 	}
-	s.vault, err = vault.Open(ctx, vault.Options{Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now})
+	s.vault, err = vault.Open(ctx, vault.Options{
+		Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now, Clouds: a.clouds(s),
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &exit.Error{
 			Code: exit.Integrity, What: "this machine has the vault's head and not its repository", Err: err,
@@ -72,6 +74,9 @@ func (a *app) locate() (*session, error) {
 func (a *app) linked(ctx context.Context, s *session) (who, error) {
 	if w, ok := a.token(); ok {
 		return w, nil
+	}
+	if w, ok, err := a.nobody(s.home); ok || err != nil {
+		return w, err
 	}
 	place, err := s.home.Vault(s.project.Vault)
 	if err != nil {

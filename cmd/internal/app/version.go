@@ -3,19 +3,14 @@ package app
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/secr/secr/cmd/internal/build"
 )
 
 // version is what the build says of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "devel"
-	}
-	return info.Main.Version
-}
+func version() string { return build.Version() }
 
 func (a *app) versionVerb() *cli.Command {
 	return verb{

@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/cmd/internal/clouds"
 	"github.com/secr/secr/cmd/internal/dotenv"
 	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/settings"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/keys/cloud"
 	"github.com/secr/secr/keys/keyring"
 	"github.com/secr/secr/keys/wrap"
 	"github.com/secr/secr/policy"
@@ -100,6 +102,7 @@ func missing() []row {
 func refused() []row {
 	return []row{
 		{is(local.ErrNoLink), Denied, "secr link, if you trust this folder's secr.toml"},
+		{as[*clouds.ForbiddenError], Denied, "allow it in the settings file's [clouds] table, or by SECR_CLOUD_ALLOW"},
 		{as[*vault.DeniedError], Denied, "somebody who manages the vault can grant it"},
 		{is(vault.ErrExpired), Denied, "somebody who manages the vault can extend it"},
 		{is(vault.ErrNoReason), Denied, `say why: --reason "..."`},
@@ -118,9 +121,25 @@ func refused() []row {
 // strangers are failures of the machine, not of anybody's.
 func strangers() []row {
 	return []row{
+		{is(cloud.ErrNoHelper), Failed, "go install github.com/secr/secr/cmd/..."},
+		{as[*cloud.VersionError], Failed, "go install github.com/secr/secr/cmd/..."},
+		{cloudClass(cloud.NoCredentials), Identity, "log in to that cloud, or give this machine its role"},
+		{cloudClass(cloud.Denied), Denied, "somebody who manages the key in the cloud can allow it"},
+		{cloudClass(cloud.Unreachable), Offline, ""},
+		{cloudClass(cloud.Throttled), Offline, "try again in a moment"},
+		{cloudClass(cloud.WrongContext), Integrity, "the wrapped key was moved or replaced: ask your team"},
+		{is(vault.ErrCloud), Failed, "secr kms test"},
 		{as[*local.LockedError], Failed, "wait for that process, or end it"},
 		{as[*child.NameError], Failed, "secr run --except leaves it out"},
 		{as[*child.TooLargeError], Failed, ""},
+	}
+}
+
+// cloudClass matches what a cloud key answered.
+func cloudClass(class cloud.Class) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*cloud.Error](err)
+		return ok && e.Class == class
 	}
 }
 

@@ -8,6 +8,13 @@
 //	auto_sync = false           share every change at once
 //	refresh = "1h"              fetch in the background, at most that often
 //
+//	[clouds]                    cloud keys: what may be called, and how
+//	allow = ["aws:123456789012", "gcp:my-project", "azure:my-vault.vault.azure.net"]
+//	connect = "3s"
+//	timeout = "10s"
+//	profile = "work"
+//	endpoints = { aws = "https://vpce-..." }
+//
 //	[vault.<id>]                the same environment and remote, for one vault
 //	environment = "development"
 package settings
@@ -40,6 +47,8 @@ type Settings struct {
 	AutoSync     bool
 	// Refresh is 0 when nothing is fetched in the background.
 	Refresh time.Duration
+	// Clouds is about cloud keys.
+	Clouds Clouds
 	// Vaults holds what is set for single vaults, by id.
 	Vaults map[string]Vault
 }
@@ -57,6 +66,7 @@ type file struct {
 	SessionCache *bool            `toml:"session_cache"`
 	AutoSync     bool             `toml:"auto_sync"`
 	Refresh      string           `toml:"refresh"`
+	Clouds       cloudsTable      `toml:"clouds"`
 	Vaults       map[string]Vault `toml:"vault"`
 }
 
@@ -91,6 +101,9 @@ func Parse(data []byte) (Settings, error) {
 	s := Settings{
 		Environment: f.Environment, Remote: f.Remote, Keyring: f.Keyring,
 		SessionCache: f.SessionCache == nil || *f.SessionCache, AutoSync: f.AutoSync, Vaults: f.Vaults,
+	}
+	if s.Clouds, err = f.Clouds.check(); err != nil {
+		return Settings{}, err
 	}
 	switch f.Keyring {
 	case "", "os", "file":
