@@ -191,7 +191,7 @@ func direct(args ...string) *exec.Cmd {
 }
 
 func command(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
+	cmd := exec.Command(self(), args...)
 	cmd.Env = environment()
 	return cmd
 }
@@ -273,4 +273,13 @@ func output(t *testing.T, cmd *exec.Cmd) (string, int) {
 		t.Fatalf("killed by %v: %s", st.Signal(), out.String())
 	}
 	return out.String(), st.ExitStatus()
+}
+
+// self is the test binary, by a path that holds in every folder.
+func self() string {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path
 }

@@ -22,7 +22,7 @@ import (
 func testSecret(s string) keys.Secret { return keys.NewSecret([]byte(s)) }
 
 func TestProgramKeepsTheProcessId(t *testing.T) {
-	cmd := standInCommand(os.Args[0], "ids")
+	cmd := standInCommand(self(), "ids")
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
@@ -51,7 +51,7 @@ func getsid() (int, error) {
 }
 
 func TestProgramLeadsItsGroupOnATerminal(t *testing.T) {
-	cmd := standInCommand(os.Args[0], "ids")
+	cmd := standInCommand(self(), "ids")
 	tty, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestProgramLeadsItsGroupOnATerminal(t *testing.T) {
 }
 
 func TestCtrlCOnATerminalReachesTheProgramOnceEach(t *testing.T) {
-	cmd := standInCommand(os.Args[0], "interrupts")
+	cmd := standInCommand(self(), "interrupts")
 	tty, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestCtrlCOnATerminalReachesTheProgramOnceEach(t *testing.T) {
 }
 
 func TestProgramHandlesInterruptsItself(t *testing.T) {
-	s := startUntil(t, standInCommand(os.Args[0], "interrupts"), "ready")
+	s := startUntil(t, standInCommand(self(), "interrupts"), "ready")
 	s.signal(syscall.SIGINT)
 	s.expect("one")
 	s.signal(syscall.SIGINT)
@@ -108,7 +108,7 @@ func TestProgramHandlesInterruptsItself(t *testing.T) {
 func TestProgramDiesBySignals(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := startUntil(t, standInCommand(os.Args[0], "wait"), "ready")
+			s := startUntil(t, standInCommand(self(), "wait"), "ready")
 			s.signal(sig)
 			if st := status(t, s.cmd); !st.Signaled() || st.Signal() != sig {
 				t.Errorf("status %x, want death by %v", st, sig)
@@ -118,7 +118,7 @@ func TestProgramDiesBySignals(t *testing.T) {
 }
 
 func TestProgramStopsAndContinues(t *testing.T) {
-	s := startUntil(t, standInCommand(os.Args[0], "interrupts"), "ready")
+	s := startUntil(t, standInCommand(self(), "interrupts"), "ready")
 	pid := s.cmd.Process.Pid
 	wait := func(options int) syscall.WaitStatus {
 		var st syscall.WaitStatus
@@ -155,7 +155,7 @@ func TestProgramDiesByABrokenPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	cmd := standInCommand(os.Args[0], "flood")
+	cmd := standInCommand(self(), "flood")
 	cmd.Stdout = w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -180,14 +180,14 @@ func TestExitCodesAreTheProgramsOwn(t *testing.T) {
 
 func TestArgumentsPassWithoutAShell(t *testing.T) {
 	args := []string{"a b", "$HOME", "*", "", "'\"", "a\nb", "--", "-x"}
-	got, _ := output(t, standInCommand(append([]string{os.Args[0], "arguments"}, args...)...))
+	got, _ := output(t, standInCommand(append([]string{self(), "arguments"}, args...)...))
 	if diff := cmp.Diff(fmt.Sprintf("%q\n", args), got); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 }
 
 func TestProgramGetsItsSecretsAndNoneOfOurs(t *testing.T) {
-	got, _ := output(t, standInCommand(os.Args[0], "environment"))
+	got, _ := output(t, standInCommand(self(), "environment"))
 	if !strings.Contains(got, `"SECRET=`+secretValue+`"`) {
 		t.Error("the secret is missing")
 	}
@@ -197,7 +197,7 @@ func TestProgramGetsItsSecretsAndNoneOfOurs(t *testing.T) {
 }
 
 func TestSecretFileIsReadTwiceAndNeverWritten(t *testing.T) {
-	got, code := output(t, standInCommand(os.Args[0], "file"))
+	got, code := output(t, standInCommand(self(), "file"))
 	want := secretValue + "\n" + secretValue + "\n"
 	if diff := cmp.Diff(want, got); diff != "" || code != 0 {
 		t.Errorf("exit %d, contents (-want +got):\n%s", code, diff)
@@ -234,7 +234,7 @@ func TestLimitsAndSignalMasksAreAsTheyWere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain := inheritance(t, direct(append([]string{"/bin/sh", "-c", shell, "sh"}, files...)...))
-			stood := inheritance(t, direct(append([]string{"/bin/sh", "-c", shell, "sh", os.Args[0], "stand-in"}, files...)...))
+			stood := inheritance(t, direct(append([]string{"/bin/sh", "-c", shell, "sh", self(), "stand-in"}, files...)...))
 			if plain == "" {
 				t.Fatal("nothing to compare")
 			}
@@ -307,7 +307,7 @@ func TestSystemAgreesWithOurLimits(t *testing.T) {
 		"total over a small one": {`ulimit -s 600; export PAD="$(head -c 60000 /dev/zero | tr '\0' x)"; exec "$@"`, 100_000, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command("/bin/sh", "-c", c.shell, "sh", os.Args[0], "stand-in", "/bin/true")
+			cmd := exec.Command("/bin/sh", "-c", c.shell, "sh", self(), "stand-in", "/bin/true")
 			cmd.Env = []string{"PATH=/usr/bin:/bin", fmt.Sprintf("BIG_SIZE=%d", c.size)}
 			out, code := output(t, cmd)
 			if (code == 0) != c.fits {
@@ -321,7 +321,7 @@ func TestSystemAgreesWithOurLimits(t *testing.T) {
 }
 
 func TestSecrIsProtectedWhileItHolds(t *testing.T) {
-	s := startUntil(t, command("hold", os.Args[0], "dumpable"), "holding dumpable=0 core=0")
+	s := startUntil(t, command("hold", self(), "dumpable"), "holding dumpable=0 core=0")
 	if _, err := io.WriteString(s.stdin, "\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -370,14 +370,14 @@ func TestOthersCannotReadSecrsMemory(t *testing.T) {
 func unprivileged(t *testing.T) (string, *syscall.Credential) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		return os.Args[0], nil
+		return self(), nil
 	}
 	dir, err := os.MkdirTemp("", "child-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	data, err := os.ReadFile(os.Args[0])
+	data, err := os.ReadFile(self())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,7 +393,7 @@ func unprivileged(t *testing.T) (string, *syscall.Credential) {
 
 func TestInterruptBeforeExecveEndsSecr(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		s := startUntil(t, command("hold", os.Args[0], "wait"), "holding")
+		s := startUntil(t, command("hold", self(), "wait"), "holding")
 		s.signal(sig)
 		if st := status(t, s.cmd); !st.Signaled() || st.Signal() != sig {
 			t.Errorf("status %x, want death by %v", st, sig)

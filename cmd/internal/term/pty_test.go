@@ -102,7 +102,7 @@ type screen struct {
 
 func start(t *testing.T, name string, change func(*exec.Cmd)) *screen {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.Command(self())
 	cmd.Env = append(os.Environ(), programVariable+"="+name, "NO_COLOR=", "TERM=xterm", "GORACE=atexit_sleep_ms=0")
 	if change != nil {
 		change(cmd)
@@ -281,7 +281,7 @@ func TestTerminalIsRestored(t *testing.T) {
 }
 
 func TestWithoutATerminalTheFlagIsNamed(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.Command(self())
 	cmd.Env = append(os.Environ(), programVariable+"=hidden")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()
@@ -338,4 +338,13 @@ func TestProgressOfLessThanASecondIsSilent(t *testing.T) {
 	if out.Len() != 0 {
 		t.Errorf("shown %q", out.String())
 	}
+}
+
+// self is the test binary.
+func self() string {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path
 }
