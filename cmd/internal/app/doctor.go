@@ -155,7 +155,7 @@ func (a *app) checkIdentity(ctx context.Context, home local.Home) (finding, bool
 }
 
 func (a *app) checkSession() finding {
-	const name = "doctor"
+	name := fmt.Sprintf("doctor:%d", os.Getpid()) // of this process alone
 	if err := memory.Put(name, []byte{1}, a.sys.Session); err != nil {
 		return remark("session", "this system remembers nothing between commands", "a passphrase is asked for each time; a container may allow the keyctl system call")
 	}
