@@ -43,6 +43,7 @@ func floors() []floor {
 		{pkg: "vault/chain", number: 3},
 
 		{pkg: "vault", number: 4},
+		{pkg: "audit/batch", number: 4},
 		{pkg: "sync/replay", number: 4},
 
 		{pkg: "vault/team", number: 5},

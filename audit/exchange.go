@@ -1,0 +1,174 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/secr/secr/audit/batch"
+	"github.com/secr/secr/sync/remote"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/repo"
+)
+
+// attempts is how often another device may be faster before [Exchange] gives up.
+const attempts = 12
+
+// Remote is where the receipts branch is shared.
+type Remote struct {
+	Transport remote.Transport
+	URL       remote.URL
+	Limits    remote.Limits
+}
+
+// Exchanged is what [Exchange] did.
+type Exchanged struct {
+	Published int       // receipts
+	Batches   int       // that they were published in
+	Known     Known     // what this machine has of the branch now
+	Findings  []Finding // what the remote did to the branch, if anything
+}
+
+// Exchange brings the receipts branch of a remote here and, with a source, publishes
+// the device's pending receipts on top of it. The vault's own branch is to be synced
+// before. Only ever something is added: a branch that the remote set back is put
+// forward again, and one that it replaced is a finding, while what was seen before
+// stays on this machine. Another device that is faster is no error; a failed push
+// leaves the receipts pending.
+func Exchange(ctx context.Context, v *vault.Vault, r Remote, s *Source) (Exchanged, error) {
+	for try := range attempts {
+		if err := pause(ctx, try); err != nil {
+			return Exchanged{}, err
+		}
+		x, err := exchange(ctx, v, r, s)
+		if remote.KindOf(err) != remote.Moved {
+			return x, err
+		}
+	}
+	return Exchanged{}, fmt.Errorf("other devices published receipts faster %d times; they stay here until the next sync", attempts)
+}
+
+// pause waits a little before a try after the first, not as long as others do.
+func pause(ctx context.Context, try int) error {
+	if try == 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(time.Duration(1+rand.IntN(20<<min(try, 6))) * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func exchange(ctx context.Context, v *vault.Vault, r Remote, s *Source) (Exchanged, error) {
+	there, onto, x, err := receive(ctx, v, r)
+	if err != nil || s == nil {
+		return x, err
+	}
+	d, err := Prepare(ctx, v, *s, v.Repo(), onto)
+	if err != nil {
+		return x, err
+	}
+	if d.Tip != there && !d.Tip.IsZero() {
+		if err := locked(ctx, v, func() error { return d.Objects.Flush(ctx) }); err != nil {
+			return x, err
+		}
+		push := remote.Push{URL: r.URL, Ref: batch.Branch, Old: there, New: d.Tip, From: v.Repo().Dir(), Limits: r.Limits}
+		if err := r.Transport.Push(ctx, push); err != nil {
+			return x, fmt.Errorf("publish receipts: %w", err)
+		}
+	}
+	// The log first: what it believes to be pending is looked for on the branch.
+	if err := s.Log.Drop(ctx, d.Sent); err != nil {
+		return x, err
+	}
+	x.Published, x.Batches = d.Receipts, d.Batches
+	err = locked(ctx, v, func() error { return x.Known.move(ctx, v, d.Tip) })
+	if err == nil {
+		x.Known, err = ReadKnown(v)
+	}
+	return x, err
+}
+
+// receive fetches the branch and compares it with what is known. onto is what is to
+// be built on: what is there, or what was here if that is more.
+func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Hash, x Exchanged, err error) {
+	if x.Known, err = ReadKnown(v); err != nil {
+		return there, onto, x, err
+	}
+	var have []repo.Hash
+	if !x.Known.Tip.IsZero() {
+		have = []repo.Hash{x.Known.Tip}
+	}
+	q, err := v.Repo().Quarantine(ctx, have...)
+	if err != nil {
+		return there, onto, x, err
+	}
+	there, err = r.Transport.Fetch(ctx, remote.Fetch{URL: r.URL, Ref: batch.Branch, Have: have, Into: q, Limits: r.Limits})
+	if remote.KindOf(err) == remote.NoBranch {
+		err = nil
+	}
+	if err == nil {
+		onto, x.Findings, err = compare(ctx, q.Repo(), x.Known, there)
+	}
+	if err != nil || there.IsZero() || there == x.Known.Tip {
+		return there, onto, x, errors.Join(err, q.Discard())
+	}
+	err = locked(ctx, v, func() error {
+		if err := q.Commit(ctx); err != nil {
+			return err
+		}
+		return x.Known.move(ctx, v, onto)
+	})
+	if err != nil {
+		return there, onto, x, errors.Join(err, q.Discard())
+	}
+	x.Known, err = ReadKnown(v)
+	return there, onto, x, err
+}
+
+// compare says what is to be built on, and what happened to the branch.
+func compare(ctx context.Context, from *repo.Repo, known Known, there repo.Hash) (onto repo.Hash, found []Finding, err error) {
+	if known.Tip.IsZero() || known.Tip == there {
+		return there, nil, nil
+	}
+	f := Finding{Class: Rewind, Commit: known.Tip, Proof: []string{"here " + known.Tip.String(), "there " + there.String()}}
+	if there.IsZero() {
+		f.Note, f.What = true, "the remote has no receipts branch, and this machine has seen one"
+		return known.Tip, []Finding{f}, nil
+	}
+	ahead, err := descends(ctx, from, there, known.Tip)
+	if err != nil || ahead {
+		return there, nil, err
+	}
+	behind, err := descends(ctx, from, known.Tip, there)
+	if err != nil {
+		return there, nil, err
+	}
+	if behind {
+		f.Note, f.What = true, "the remote has less of the receipts branch than this machine has seen"
+		return known.Tip, []Finding{f}, nil
+	}
+	f.What = "the receipts branch was replaced at the remote: it no longer holds what this machine has seen, which stays here"
+	return there, []Finding{f}, nil
+}
+
+// locked does something under the vault's lock.
+func locked(ctx context.Context, v *vault.Vault, do func() error) error {
+	lock, err := v.Local().Lock(ctx, "receipts")
+	if err != nil {
+		return err
+	}
+	if _, died := lock.Abandoned(); died {
+		_, err = v.Repo().Mend(ctx)
+	}
+	if err == nil {
+		err = do()
+	}
+	return errors.Join(err, lock.Unlock())
+}
