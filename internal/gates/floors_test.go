@@ -24,6 +24,7 @@ func floors() []floor {
 		{pkg: "vault/local", number: 0},
 		{pkg: "vault/canonical", number: 0},
 
+		{pkg: "keys/paper", number: 1},
 		{pkg: "keys/sign", number: 1},
 		{pkg: "keys/wrap", number: 1},
 		{pkg: "keys/keyring", number: 1},

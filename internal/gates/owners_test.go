@@ -20,7 +20,7 @@ func owners() []owner {
 	return []owner{
 		{dependency: "filippo.io/age", packages: []string{"keys/wrap", "keys/keyring", "keys/cloud"}},
 		{dependency: "github.com/btcsuite/btcd/btcutil/bech32", packages: []string{"keys/wrap"}},
-		{dependency: "github.com/tyler-smith/go-bip39", packages: []string{"keys"}},
+		{dependency: "github.com/tyler-smith/go-bip39", packages: []string{"keys/paper"}, testOnly: true},
 		{dependency: "golang.org/x/crypto/ssh", packages: []string{"keys/sign", "sync/remote"}},
 
 		{dependency: "github.com/zalando/go-keyring", packages: []string{"keys/keyring"}},
