@@ -163,6 +163,23 @@ func (c cases) headers() map[string]vector {
 		"length-value-other": c.edit("a length that no padding gives", "value 92", "value 91"),
 		"length-value-large": c.edit("a value longer than the longest", "value 92", "value 1114140"),
 	}
+	// The same with bytes that go with the stated lengths.
+	head := bytes.SplitAfter(c.second, []byte("\n\n"))[0]
+	stated := func(why string, label, value int, edits ...string) vector {
+		c.t.Helper()
+		pairs := append([]string{"label 204", "label " + strconv.Itoa(label), "value 92", "value " + strconv.Itoa(value)}, edits...)
+		return of(why, append([]byte(strings.NewReplacer(pairs...).Replace(string(head))), make([]byte, label+value)...))
+	}
+	out["stated-label-0"] = stated("no label, and none stated", 0, 92)
+	out["stated-label-short"] = stated("a label shorter than padding gives", 91, 92)
+	out["stated-label-odd"] = stated("a label's length that no padding gives", 203, 92)
+	out["stated-label-large"] = stated("a label longer than the longest", 5120+28, 92)
+	out["stated-value-0"] = stated("a live secret without a value", 204, 0)
+	out["stated-value-short"] = stated("a value shorter than padding gives", 204, 91)
+	out["stated-value-odd"] = stated("a value's length that no padding gives", 204, 203)
+	out["stated-set-deleted"] = stated("a set that leaves nothing", 204, 0, "state live", "state deleted")
+	out["stated-label-deleted"] = stated("a label that leaves nothing", 204, 0, "kind set\nstate live", "kind label\nstate deleted", "since 41", "since 40")
+	out["stated-kind"] = stated("an unknown kind that says all else right", 204, 92, "kind set", "kind put", "since 41", "since 40")
 	out["delete-value"] = of("a tombstone with a value", bytes.Replace(append(bytes.Clone(c.third), make([]byte, 92)...), []byte("value 0"), []byte("value 92"), 1))
 	return out
 }

@@ -134,6 +134,32 @@ func TestSealRefusesWhatParseWould(t *testing.T) {
 	}
 }
 
+// TestFollowsNeedsNoParseBeforeIt asks about headers that Parse would not return, and
+// about a record before that is told without its hashes.
+func TestFollowsNeedsNoParseBeforeIt(t *testing.T) {
+	set := record.Header{Kind: record.Set, State: record.Live, Epoch: 1, Version: 1, Seq: 7, Since: 7}
+	at := record.At{Seq: 7, Epoch: 1}
+	if err := set.Follows(nil, at); err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(h *record.Header){
+		"a label":          func(h *record.Header) { h.Kind = record.Relabel },
+		"a reseal":         func(h *record.Header) { h.Kind = record.Reseal },
+		"a delete":         func(h *record.Header) { h.Kind = record.Delete },
+		"a second version": func(h *record.Header) { h.Version = 2 },
+		"an older value":   func(h *record.Header) { h.Since = 6 },
+	} {
+		h := set
+		edit(&h)
+		if err := h.Follows(nil, at); !errors.Is(err, record.ErrFollows) {
+			t.Errorf("%s as a first record: %v", name, err)
+		}
+	}
+	if err := set.Follows(&set, at); !errors.Is(err, record.ErrFollows) {
+		t.Errorf("a record before without hashes: %v", err)
+	}
+}
+
 func TestLargestValueRoundTrips(t *testing.T) {
 	in := input(t)
 	in.Value = keys.NewSecret(bytes.Repeat([]byte{0, 0xff}, record.MaxValue/2))
