@@ -68,10 +68,10 @@ func kindOfError(err error) Kind {
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"): // it has no type
 		return Authentication
 	case errors.Is(err, errRemote):
-		if k := kindOfText([]string{err.Error()}); k != Unknown {
-			return k
+		if isQuota([]string{err.Error()}) {
+			return Quota
 		}
-		return Rejected
+		return kindOfText([]string{err.Error()})
 	case errors.As(err, &broken), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Unreachable
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -228,3 +228,17 @@ func atoi(t testing.TB, s string) int {
 	}
 	return n
 }
+
+// interrupted is a transport before whose next push something happens.
+type interrupted struct {
+	remote.Transport
+	before func()
+}
+
+func (i *interrupted) Push(ctx context.Context, p remote.Push) error {
+	if f := i.before; f != nil {
+		i.before = nil
+		f()
+	}
+	return i.Transport.Push(ctx, p)
+}
