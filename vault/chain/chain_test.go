@@ -265,6 +265,50 @@ func TestDescent(t *testing.T) {
 	}
 }
 
+// TestAnExFoundersSecondChain is a founder who was removed and goes on from the first
+// change as if nothing had been. His chain is valid; who has seen the other one, or was
+// told of it, refuses it.
+func TestAnExFoundersSecondChain(t *testing.T) {
+	w := chaintest.New(t)
+	ben := w.Admit("ben", policy.Admin)
+	w.Commit(w.Remove(ben, w.Ana))
+	floor := w.State.Head().Point()
+	w.Commit(w.Set(ben, policy.Production, "URL", "true"))
+	d := w.Draft(w.Ana)
+	d.Parent = w.States[0]
+	w.Write(d, policy.Production, chaintest.Plain{Name: "URL", Value: []byte("false")}, nil)
+	second, err := w.Judge(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []chain.Point{floor, w.State.Head().Point(), w.States[1].Head().Point()} {
+		if err := second.CheckDescends(p); !errors.Is(err, &chain.Error{Class: chain.Rewind}) {
+			t.Errorf("the second chain descends from %s: %v", p, err)
+		}
+	}
+	d = w.Draft(w.Ana)
+	w.Write(d, policy.Production, chaintest.Plain{Name: "URL", Value: []byte("false")}, nil)
+	if _, err := w.Judge(d); !errors.Is(err, &chain.Error{Class: chain.Denied}) {
+		t.Errorf("on the true chain the ex-founder writes: %v", err)
+	}
+}
+
+// TestARemovalWinsTheRace is a member who writes while he is being removed: whichever
+// change comes first decides, and the other one does not follow.
+func TestARemovalWinsTheRace(t *testing.T) {
+	w, ben, _ := story(t)
+	late := w.Seal(w.Set(ben, policy.Staging, "LATE", "x"))
+	w.Commit(w.Remove(w.Ana, ben))
+	if _, err := chaintest.Apply(w.State, late); !errors.Is(err, &chain.Error{Class: chain.BadParent}) {
+		t.Errorf("the change for the parent of the removal: %v", err)
+	}
+	again := w.Draft(ben)
+	w.Write(again, policy.Staging, chaintest.Plain{Name: "LATE", Value: []byte("x")}, nil)
+	if _, err := w.Judge(again); !errors.Is(err, &chain.Error{Class: chain.Denied}) {
+		t.Errorf("the change made again on top of the removal: %v", err)
+	}
+}
+
 func TestPointsHaveOneSpelling(t *testing.T) {
 	p := chain.Point{Seq: 41, Sum: [32]byte{0xab}}
 	text := p.String()

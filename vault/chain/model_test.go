@@ -278,48 +278,6 @@ func (m *model) edits() map[string]func(*policy.Policy) {
 	return out
 }
 
-// reach is what one holder should be able to open, told from the policy's texts in the
-// plainest way.
-func reach(p *policy.Policy, holder string, cloud bool) map[policy.KeyRef]bool {
-	var roles []policy.Role
-	for _, m := range active(p.Members()) {
-		for _, d := range active(m.Devices) {
-			for _, name := range m.Roles {
-				if r, _ := p.Role(name); d.ID == holder && r.Active() {
-					roles = append(roles, r)
-				}
-			}
-		}
-	}
-	for _, c := range active(p.CloudKeys()) {
-		for _, name := range c.Roles {
-			if r, _ := p.Role(name); c.ID == holder && r.Active() && !slices.Contains(c.Waiting, name) {
-				roles = append(roles, r)
-			}
-		}
-	}
-	if slices.ContainsFunc(roles, func(r policy.Role) bool { return r.Manage }) {
-		roles = active(p.Roles())
-	}
-	out := map[policy.KeyRef]bool{}
-	for _, r := range roles {
-		out[policy.KeyRef{Kind: policy.RoleKey, Name: r.Name}] = true
-		if r.Manage || r.Audit {
-			out[policy.KeyRef{Kind: policy.AuditKey}] = true
-		}
-		for env, level := range r.Grants {
-			e, _ := p.Environment(env)
-			if level >= policy.List {
-				out[policy.KeyRef{Kind: policy.NamesKey, Name: env}] = true
-			}
-			if level >= policy.Read && (cloud || len(e.RequireKMS) == 0) {
-				out[policy.KeyRef{Kind: policy.EnvironmentKey, Name: env}] = true
-			}
-		}
-	}
-	return out
-}
-
 // check compares what everybody should open with what he can.
 func (m *model) check() {
 	m.t.Helper()
@@ -328,7 +286,7 @@ func (m *model) check() {
 	}
 	p := m.State.Policy()
 	for _, actor := range m.ledger.Actors() {
-		should := reach(p, actor, m.devices[actor] != nil && actor != m.outcast)
+		should := chaintest.Reach(p, actor, m.devices[actor] != nil && actor != m.outcast)
 		expect := func(ref policy.KeyRef) bool {
 			m.t.Helper()
 			can, epoch := m.ledger.Knows(actor, ref, p.Epoch(ref)), p.Epoch(ref)
@@ -394,7 +352,9 @@ func TestNobodyOutsideThePolicyOpensANewValueAndEverybodyInsideDoes(t *testing.T
 					m.step()
 				}
 				m.check()
-				m.checkWhole()
+				if err := chaintest.CheckKeyFiles(m.State); err != nil {
+					t.Fatalf("%v; after %q", err, m.did)
+				}
 			}
 			t.Logf("%d changes: %q", len(m.did), m.did)
 		})
@@ -439,56 +399,5 @@ func TestTheLedgerSeesALeak(t *testing.T) {
 	see(s.Seal(edit(ana, removeBen, nil)(s)))
 	if l.Knows("ben", staging, after.Epoch(staging)+1) {
 		t.Error("after a rotation who was removed opens staging")
-	}
-}
-
-// checkWhole compares the files under keys/ with all that the policy asks for, which the
-// chain only ever checks by what a change adds and takes away.
-func (m *model) checkWhole() {
-	m.t.Helper()
-	p := m.State.Policy()
-	want, frozen := map[string]bool{}, []string{}
-	refs := []policy.KeyRef{{Kind: policy.AuditKey}}
-	for _, r := range p.Roles() {
-		refs = append(refs, policy.KeyRef{Kind: policy.RoleKey, Name: r.Name})
-		if r.Retired {
-			frozen = append(frozen, "keys/roles/"+r.Name+"/")
-		}
-	}
-	for _, e := range p.Environments() {
-		refs = append(refs, policy.KeyRef{Kind: policy.EnvironmentKey, Name: e.Name})
-		want[policy.IDKeyPath(e.Name, e.Epoch)] = true
-		if e.Retired || e.Due {
-			frozen = append(frozen, "keys/environments/"+e.Name+"/")
-		}
-	}
-	for _, ref := range refs {
-		for _, f := range p.KeyFiles(ref) {
-			want[f.Path] = true
-		}
-		for epoch := uint64(2); epoch <= p.Epoch(ref) && ref.Kind != policy.RoleKey; epoch++ {
-			want[policy.PreviousPath(ref, epoch)] = true
-		}
-	}
-	isFrozen := func(path string) bool {
-		return slices.ContainsFunc(frozen, func(folder string) bool { return strings.HasPrefix(path, folder) })
-	}
-	for f := range m.State.Files("keys") {
-		if !want[f.Path] && !isFrozen(f.Path) {
-			m.t.Fatalf("%s is there for nobody; after %q", f.Path, m.did)
-		}
-		delete(want, f.Path)
-	}
-	for path := range want {
-		if !isFrozen(path) {
-			m.t.Fatalf("%s is missing; after %q", path, m.did)
-		}
-	}
-	for _, e := range active(p.Environments()) {
-		for _, secret := range m.State.Secrets(e.Name) {
-			if secret.Epoch != e.Epoch {
-				m.t.Fatalf("%s is sealed under epoch %d of %d; after %q", secret.Path, secret.Epoch, e.Epoch, m.did)
-			}
-		}
 	}
 }

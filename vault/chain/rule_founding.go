@@ -69,27 +69,5 @@ func checkFounder(j *judgement) *Error {
 	return nil
 }
 
-// checkFoundingPolicy says that everything begins at the beginning.
-func checkFoundingPolicy(j *judgement) *Error {
-	p := j.policy
-	fresh := p.Format() == policy.Format && p.Audit().Epoch == 1
-	for _, e := range p.Environments() {
-		fresh = fresh && e.Epoch == 1 && !e.Retired && !e.Due
-	}
-	for _, r := range p.Roles() {
-		fresh = fresh && r.Epoch == 1 && !r.Retired
-	}
-	for _, c := range p.CloudKeys() {
-		fresh = fresh && !c.Retired
-	}
-	for _, m := range p.Members() {
-		fresh = fresh && !m.Retired
-		for _, d := range m.Devices {
-			fresh = fresh && !d.Retired
-		}
-	}
-	if !fresh {
-		return fail(Denied, "in a founding policy every epoch is 1, and nothing is retired or due")
-	}
-	return nil
-}
+// checkFoundingPolicy says that everything begins at the beginning, with the founder alone.
+func checkFoundingPolicy(j *judgement) *Error { return policyFailure(policy.Founded(j.policy), Denied) }

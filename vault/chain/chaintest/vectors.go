@@ -15,8 +15,8 @@ import (
 )
 
 // A Vector is one case of docs/spec/vectors/{tree,change,chain}: what goes in, and the
-// class of verdict that every implementation must come to. docs/spec/vectors has a page on
-// the fields.
+// class of verdict that every implementation must come to. The page
+// docs/spec/chain.md tells the fields.
 type Vector struct {
 	Op    string `json:"op"`
 	Class string `json:"class"`
