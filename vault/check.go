@@ -9,7 +9,6 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
-	"github.com/secr/secr/vault/snapshot"
 )
 
 // Check opens everything in an environment that this identity's keys open, and
@@ -117,7 +116,7 @@ func (v *Vault) checkedTo(environment string) uint64 {
 func (v *Vault) noteChecked(environment string, epoch uint64) {
 	env, ok := v.state.Policy().Environment(environment)
 	if ok && v.head == nil && v.checkedTo(environment) < epoch {
-		_ = snapshot.WriteFile(v.checkedPath(environment), []byte(env.EnvironmentCommitments[epoch-1]))
+		_ = v.writeCached(v.checkedPath(environment), []byte(env.EnvironmentCommitments[epoch-1]))
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
-	"github.com/secr/secr/vault/snapshot"
 )
 
 // branch is the ref that shows the head to stock git.
@@ -76,7 +75,7 @@ func (v *Vault) cached() *chain.State {
 // costs time at the next run, and nothing else.
 func (v *Vault) writeCache(s *chain.State) {
 	if data, err := s.Encode(); err == nil {
-		_ = snapshot.WriteFile(v.cachePath(), data)
+		_ = v.writeCached(v.cachePath(), data)
 	}
 }
 

@@ -1,9 +1,11 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -459,7 +461,99 @@ func TestWhoMayNotReadHasNoSnapshot(t *testing.T) {
 	}
 	vaulttest.Edit(t, v, team.SetRoles("ben", policy.Viewer), team.Grant(policy.Viewer, "development", policy.List), team.Grant(policy.Viewer, "staging", policy.None))
 	b = ben.Pull(t, v)
+	ensure(t, b, "development")
 	if _, err := os.Lstat(snapshot.Path(b.Local().Cache(), "development")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the snapshot outlived the right to read")
+	}
+}
+
+func TestADeletedCacheFolderIsMadeAgain(t *testing.T) {
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one")
+	if err := os.RemoveAll(ana.Home.Cache); err != nil {
+		t.Fatal(err)
+	}
+	w := ana.Open(t, v.ID())
+	ensure(t, w, "development")
+	if diff := cmp.Diff([]string{"A=one"}, quick(t, ana, w, "development")); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := os.Stat(filepath.Join(w.Local().Cache(), "state")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestADamagedRepositoryYieldsNoWrongValue flips bytes all over the repository.
+func TestADamagedRepositoryYieldsNoWrongValue(t *testing.T) {
+	ana := vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Set(t, v, "development", "A", "one", "B", "two")
+	vaulttest.Set(t, v, "development", "A", "three")
+	want := map[string]string{"A": "three", "B": "two"}
+	var files []string
+	err := filepath.WalkDir(filepath.Join(v.Repo().Dir(), "objects"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stride := 211
+	if os.Getenv("SECR_TEST_LONG") == "1" {
+		stride = 7
+	}
+	broken := 0
+	try := func(what string) {
+		t.Helper()
+		if err := os.RemoveAll(v.Local().Cache()); err != nil {
+			t.Fatal(err)
+		}
+		w, err := vault.Open(t.Context(), ana.Options(v.ID()))
+		if err != nil {
+			broken++
+			return
+		}
+		defer w.Close()
+		got, err := vaulttest.TryValues(t.Context(), w, "development")
+		if err != nil {
+			broken++
+		} else if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s: %s", what, diff)
+		}
+	}
+	for _, path := range files {
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(whole); i += stride {
+			bad := bytes.Clone(whole)
+			bad[i] ^= 0x10
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			try(fmt.Sprintf("%s, byte %d", filepath.Base(path), i))
+		}
+		for _, other := range [][]byte{nil, whole[:len(whole)/2], []byte("garbage")} {
+			if err := os.WriteFile(path, other, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			try(filepath.Base(path) + ", replaced")
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if broken == 0 {
+		t.Error("no damage was noticed")
+	}
+	if diff := cmp.Diff(want, vaulttest.Values(t, ana.Open(t, v.ID()), "development")); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -115,6 +115,13 @@ func (r *ring) secretLocked(ctx context.Context) (keys.Seed, error) {
 	return seed, nil
 }
 
+// unlocked says whether the seed was asked for before.
+func (r *ring) unlocked() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.root.IsZero()
+}
+
 // own is the seed's device in the vault with this nonce.
 func (r *ring) own(ctx context.Context, nonce [32]byte) (*device, error) {
 	r.mu.Lock()

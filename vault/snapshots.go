@@ -10,6 +10,7 @@ import (
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
 	"github.com/secr/secr/vault/snapshot"
 )
@@ -21,15 +22,16 @@ func (v *Vault) EnsureSnapshot(ctx context.Context, environment string) error {
 	if v.head != nil {
 		return nil
 	}
+	path := v.snapshotPath(environment)
 	settings, ok := v.settings(ctx, environment)
 	if !ok {
+		_ = os.Remove(path) // of one who could read once: a courtesy, not a protection
 		return nil
 	}
 	root, err := v.snapshotRoot(ctx)
 	if err != nil {
 		return err
 	}
-	path := v.snapshotPath(environment)
 	at := placeOf(v.state, environment)
 	if _, err := snapshot.Open(path, root, at); err == nil {
 		return nil
@@ -56,7 +58,15 @@ func (v *Vault) EnsureSnapshot(ctx context.Context, environment string) error {
 	if err != nil {
 		return err
 	}
-	return snapshot.WriteFile(path, file)
+	return v.writeCached(path, file)
+}
+
+// writeCached replaces a file in the cache folder, which people delete.
+func (v *Vault) writeCached(path string, data []byte) error {
+	if err := local.MakeFolder(v.local.Cache()); err != nil {
+		return err
+	}
+	return snapshot.WriteFile(path, data)
 }
 
 func (v *Vault) snapshotPath(environment string) string {
@@ -144,8 +154,8 @@ func wipe(secrets []snapshot.Secret) {
 // if that is not known. A snapshot is a cache: one that can't be moved is removed,
 // and written anew when it is next wanted.
 func (v *Vault) moveSnapshots(ctx context.Context, old *chain.State, paths map[string][]byte) {
-	if old == nil {
-		return
+	if old == nil || !v.ring.unlocked() {
+		return // nobody is asked for his passphrase for the sake of a cache
 	}
 	for _, e := range v.state.Policy().Environments() {
 		path := v.snapshotPath(e.Name)
@@ -178,7 +188,7 @@ func (v *Vault) moveSnapshot(ctx context.Context, old *chain.State, environment 
 		if file, err = snapshot.Restamp(file, root, from, to, settings); err != nil {
 			return err
 		}
-		return snapshot.WriteFile(path, file)
+		return v.writeCached(path, file)
 	}
 	s, err := snapshot.Open(path, root, from)
 	if err != nil {
@@ -207,7 +217,7 @@ func (v *Vault) moveSnapshot(ctx context.Context, old *chain.State, environment 
 	if err != nil {
 		return err
 	}
-	return snapshot.WriteFile(path, file)
+	return v.writeCached(path, file)
 }
 
 // changedSecrets lists the secrets whose version is another in the new state. A
