@@ -189,14 +189,23 @@ func Check(ctx context.Context, v *vault.Vault, r Request, now int64) (Match, er
 	if err != nil {
 		return Match{}, err
 	}
-	want, err := r.proof(key)
-	if err != nil {
+	if err := r.Proves(key); err != nil {
 		return Match{}, err
 	}
-	if !hmac.Equal([]byte(want), []byte(r.Proof)) {
-		return Match{}, ErrProof
-	}
 	return Match{Invite: i, Proved: true}, nil
+}
+
+// Proves says whether the request was made by somebody who knows an invite's key:
+// nil or [ErrProof].
+func (r Request) Proves(key keys.Key) error {
+	want, err := r.proof(key)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal([]byte(want), []byte(r.Proof)) {
+		return ErrProof
+	}
+	return nil
 }
 
 // Admission is the admission of who asked, as the invite says: its handle and its
