@@ -24,7 +24,7 @@ import (
 
 var (
 	modelRuns  = flag.Int("model-runs", 1, "random histories of the model test")
-	modelSteps = flag.Int("model-steps", 10, "changes of each")
+	modelSteps = flag.Int("model-steps", 6, "changes of each")
 	modelSeed  = flag.Uint64("model-seed", 1, "seed of the first history")
 )
 

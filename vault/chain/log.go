@@ -48,8 +48,14 @@ func ParsePoint(s string) (Point, error) {
 	return p, nil
 }
 
+// A link is its id, sum, time, operation and device, back to back.
 const (
-	linkSize  = 20 + 32 + 8 + 16 + 26
+	linkSum    = 20
+	linkTime   = linkSum + 32
+	linkOp     = linkTime + 8
+	linkDevice = linkOp + 16
+	linkSize   = linkDevice + 26
+
 	blockSize = 32 // links a block
 )
 
@@ -65,17 +71,22 @@ type chainLog struct {
 func (l *chainLog) len() uint64 { return l.n }
 
 // at is the link with this number, from 1 to len.
-func (l *chainLog) at(seq uint64) Link {
+func (l *chainLog) at(seq uint64) Link { return readLink(seq, l.bytes(seq)) }
+
+// op is the operation of that link.
+func (l *chainLog) op(seq uint64) change.Op { return change.Op(l.bytes(seq)[linkOp:linkDevice]) }
+
+func (l *chainLog) bytes(seq uint64) []byte {
 	i, inBase := seq-1, uint64(len(l.base)/linkSize)
 	if i < inBase {
-		return readLink(seq, l.base[i*linkSize:])
+		return l.base[i*linkSize:][:linkSize]
 	}
 	i -= inBase
 	block := l.tail
 	if n := i / blockSize; n < uint64(len(l.blocks)) {
 		block = l.blocks[n]
 	}
-	return readLink(seq, block[i%blockSize*linkSize:])
+	return block[i%blockSize*linkSize:][:linkSize]
 }
 
 func (l *chainLog) append(link Link) *chainLog {
@@ -102,12 +113,10 @@ func appendLink(b []byte, l Link) []byte {
 }
 
 func readLink(seq uint64, b []byte) Link {
-	l := Link{Seq: seq, Time: int64(binary.BigEndian.Uint64(b[52:]))}
-	copy(l.ID[:], b)
-	copy(l.Sum[:], b[20:])
-	copy(l.Op[:], b[60:])
-	l.Device = string(b[76:linkSize])
-	return l
+	return Link{
+		Seq: seq, ID: [20]byte(b), Sum: [32]byte(b[linkSum:]), Time: int64(binary.BigEndian.Uint64(b[linkTime:])),
+		Op: change.Op(b[linkOp:linkDevice]), Device: string(b[linkDevice:]),
+	}
 }
 
 // ops finds the change that carried out an operation. It is never changed. The first byte
@@ -163,7 +172,7 @@ func opsOf(l *chainLog) ops {
 	}
 	made := ops{top}
 	for seq := uint64(1); seq <= l.len(); seq++ {
-		if op := l.at(seq).Op; made.find(op) == 0 {
+		if op := l.op(seq); made.find(op) == 0 {
 			list := &top[op[0]>>4][op[0]&15]
 			*list = append(*list, opSeq{op, seq})
 		}
