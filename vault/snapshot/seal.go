@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -240,6 +241,12 @@ func Path(folder, environment string) string {
 // power cut leaves is old, new or damaged, and damaged is written anew.
 func WriteFile(path string, file []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".secr-tmp-") // 0600; the name that local sweeps
+	if errors.Is(err, fs.ErrNotExist) {
+		// Somebody emptied the cache folder. It must not stay slow for ever.
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			f, err = os.CreateTemp(filepath.Dir(path), ".secr-tmp-")
+		}
+	}
 	if err != nil {
 		return err
 	}
