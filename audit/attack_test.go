@@ -61,9 +61,13 @@ func (w *world) post(p *person, f forgery) repo.Hash {
 		w.t.Fatal(err)
 	}
 	b := p.vault.Repo().Batch()
-	f.draft.Parent = known.Tip
-	if !known.Tip.IsZero() {
-		raw, err := p.vault.Repo().Commit(known.Tip)
+	var tip repo.Hash
+	if len(known.At) > 0 {
+		tip = known.At[0].Tip
+	}
+	f.draft.Parent = tip
+	if !tip.IsZero() {
+		raw, err := p.vault.Repo().Commit(tip)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -102,14 +106,14 @@ func (w *world) post(p *person, f forgery) repo.Hash {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tip := b.Commit(raw)
+	made := b.Commit(raw)
 	if err := b.Flush(ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.remote.Transport.Push(ctx, remote.Push{URL: w.remote.URL, Ref: batch.Branch, Old: known.Tip, New: tip, From: p.vault.Repo().Dir()}); err != nil {
+	if err := w.remote.Transport.Push(ctx, remote.Push{URL: w.remote.URL, Ref: batch.Branch, Old: tip, New: made, From: p.vault.Repo().Dir()}); err != nil {
 		w.t.Fatal(err)
 	}
-	return tip
+	return made
 }
 
 func TestWhatAnotherDeviceDoesToTheBranchIsReported(t *testing.T) {

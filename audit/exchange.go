@@ -10,6 +10,7 @@ import (
 	"github.com/secr/secr/audit/batch"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
 )
 
@@ -20,7 +21,28 @@ const attempts = 12
 type Remote struct {
 	Transport remote.Transport
 	URL       remote.URL
+	Branch    string // full name of the ref; empty is batch.Branch
 	Limits    remote.Limits
+}
+
+// name is what the remote is called in this machine's memory: another branch of one
+// repository is another place.
+func (r Remote) name() string { return local.RemoteName(r.URL.String()) + "#" + r.ref() }
+
+func (r Remote) ref() string {
+	if r.Branch == "" {
+		return batch.Branch
+	}
+	return r.Branch
+}
+
+// BranchBeside is the receipts branch that goes with a vault's branch, both full
+// names of refs: several vaults on one remote have one each.
+func BranchBeside(vaultBranch string) string {
+	if vaultBranch == "" || vaultBranch == "refs/heads/secr/vault" {
+		return batch.Branch
+	}
+	return vaultBranch + "-receipts"
 }
 
 // Exchanged is what [Exchange] did.
@@ -78,7 +100,7 @@ func exchange(ctx context.Context, v *vault.Vault, r Remote, s *Source) (Exchang
 		if err := locked(ctx, v, func() error { return d.Objects.Flush(ctx) }); err != nil {
 			return x, err
 		}
-		push := remote.Push{URL: r.URL, Ref: batch.Branch, Old: there, New: d.Tip, From: v.Repo().Dir(), Limits: r.Limits}
+		push := remote.Push{URL: r.URL, Ref: r.ref(), Old: there, New: d.Tip, From: v.Repo().Dir(), Limits: r.Limits}
 		if err := r.Transport.Push(ctx, push); err != nil {
 			return x, fmt.Errorf("publish receipts: %w", err)
 		}
@@ -88,7 +110,7 @@ func exchange(ctx context.Context, v *vault.Vault, r Remote, s *Source) (Exchang
 		return x, err
 	}
 	x.Published, x.Batches = d.Receipts, d.Batches
-	err = locked(ctx, v, func() error { return x.Known.move(ctx, v, d.Tip) })
+	err = locked(ctx, v, func() error { return x.Known.move(ctx, v, r.name(), d.Tip) })
 	if err == nil {
 		x.Known, err = ReadKnown(v)
 	}
@@ -101,29 +123,26 @@ func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Ha
 	if x.Known, err = ReadKnown(v); err != nil {
 		return there, onto, x, err
 	}
-	var have []repo.Hash
-	if !x.Known.Tip.IsZero() {
-		have = []repo.Hash{x.Known.Tip}
-	}
+	known, have := x.Known.at(r.name()), x.Known.Tips()
 	q, err := v.Repo().Quarantine(ctx, have...)
 	if err != nil {
 		return there, onto, x, err
 	}
-	there, err = r.Transport.Fetch(ctx, remote.Fetch{URL: r.URL, Ref: batch.Branch, Have: have, Into: q, Limits: r.Limits})
+	there, err = r.Transport.Fetch(ctx, remote.Fetch{URL: r.URL, Ref: r.ref(), Have: have, Into: q, Limits: r.Limits})
 	if remote.KindOf(err) == remote.NoBranch {
 		err = nil
 	}
 	if err == nil {
-		onto, x.Findings, err = compare(ctx, q.Repo(), x.Known, there)
+		onto, x.Findings, err = compare(ctx, q.Repo(), known, there)
 	}
-	if err != nil || there.IsZero() || there == x.Known.Tip {
+	if err != nil || there.IsZero() || there == known {
 		return there, onto, x, errors.Join(err, q.Discard())
 	}
 	err = locked(ctx, v, func() error {
 		if err := q.Commit(ctx); err != nil {
 			return err
 		}
-		return x.Known.move(ctx, v, onto)
+		return x.Known.move(ctx, v, r.name(), onto)
 	})
 	if err != nil {
 		return there, onto, x, errors.Join(err, q.Discard())
@@ -133,26 +152,26 @@ func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Ha
 }
 
 // compare says what is to be built on, and what happened to the branch.
-func compare(ctx context.Context, from *repo.Repo, known Known, there repo.Hash) (onto repo.Hash, found []Finding, err error) {
-	if known.Tip.IsZero() || known.Tip == there {
+func compare(ctx context.Context, from *repo.Repo, known, there repo.Hash) (onto repo.Hash, found []Finding, err error) {
+	if known.IsZero() || known == there {
 		return there, nil, nil
 	}
-	f := Finding{Class: Rewind, Commit: known.Tip, Proof: []string{"here " + known.Tip.String(), "there " + there.String()}}
+	f := Finding{Class: Rewind, Commit: known, Proof: []string{"here " + known.String(), "there " + there.String()}}
 	if there.IsZero() {
 		f.Note, f.What = true, "the remote has no receipts branch, and this machine has seen one"
-		return known.Tip, []Finding{f}, nil
+		return known, []Finding{f}, nil
 	}
-	ahead, err := descends(ctx, from, there, known.Tip)
+	ahead, err := descends(ctx, from, there, known)
 	if err != nil || ahead {
 		return there, nil, err
 	}
-	behind, err := descends(ctx, from, known.Tip, there)
+	behind, err := descends(ctx, from, known, there)
 	if err != nil {
 		return there, nil, err
 	}
 	if behind {
 		f.Note, f.What = true, "the remote has less of the receipts branch than this machine has seen"
-		return known.Tip, []Finding{f}, nil
+		return known, []Finding{f}, nil
 	}
 	f.What = "the receipts branch was replaced at the remote: it no longer holds what this machine has seen, which stays here"
 	return there, []Finding{f}, nil

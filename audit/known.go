@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -14,26 +15,50 @@ import (
 	"github.com/secr/secr/vault/repo"
 )
 
-// Known is what this machine has of the receipts branch: where it stood when it was
-// last seen, and the ends of lines that a remote showed before and then no longer.
-// Nothing that was seen once is forgotten because a host forgets it.
+// Known is what this machine has of the receipts branch: where it stood at each
+// remote when it was last seen there, and the ends of lines that a remote showed
+// before and then no longer. Nothing that was seen once is forgotten because a host
+// forgets it.
 type Known struct {
-	Tip  repo.Hash   // zero if the branch was never seen
+	At   []Seen      // by remote
 	Lost []repo.Hash // newest first
+	Kept []repo.Hash // lost ones that a person has looked at: read, and no finding any more
+}
+
+// Seen is where the branch stood at a remote.
+type Seen struct {
+	Remote string // local.RemoteName of its URL
+	Tip    repo.Hash
 }
 
 const (
 	knownMagic = "secr/1 receipts branch"
-	maxLost    = 64
+	maxKnown   = 64 // remotes, and lost lines
 )
 
-// Tips are all ends of lines, the current one first, as [ReadBranch] takes them.
-func (k Known) Tips() []repo.Hash { return append([]repo.Hash{k.Tip}, k.Lost...) }
+// Tips are all ends of lines, as [ReadBranch] takes them.
+func (k Known) Tips() []repo.Hash {
+	var out []repo.Hash
+	for _, s := range k.At {
+		out = append(out, s.Tip)
+	}
+	return append(append(out, k.Lost...), k.Kept...)
+}
+
+// at is where the branch stood at a remote; zero if it was never seen there.
+func (k Known) at(remote string) repo.Hash {
+	for _, s := range k.At {
+		if s.Remote == remote {
+			return s.Tip
+		}
+	}
+	return repo.Hash{}
+}
 
 // ReadKnown reads what this machine has of the branch.
 func ReadKnown(v *vault.Vault) (Known, error) {
 	path := knownPath(v)
-	data, err := local.ReadFile(path, 1<<14)
+	data, err := local.ReadFile(path, 1<<18)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Known{}, nil
 	}
@@ -53,54 +78,96 @@ func knownPath(v *vault.Vault) string {
 
 func parseKnown(text string) (Known, bool) {
 	lines := strings.Split(text, "\n")
-	if len(lines) < 3 {
-		return Known{}, false
-	}
 	var k Known
-	for i, line := range lines[1 : len(lines)-1] {
-		h, err := repo.ParseHash(line)
+	for _, line := range lines[1:max(1, len(lines)-1)] {
+		word, rest, _ := strings.Cut(line, " ")
+		id, remote, _ := strings.Cut(rest, " ")
+		h, err := repo.ParseHash(id)
 		if err != nil {
 			return Known{}, false
 		}
-		if i == 0 {
-			k.Tip = h
-			continue
+		switch word {
+		case "at":
+			k.At = append(k.At, Seen{remote, h})
+		case "lost":
+			k.Lost = append(k.Lost, h)
+		default:
+			k.Kept = append(k.Kept, h)
 		}
-		k.Lost = append(k.Lost, h)
 	}
-	return k, k.text() == text && len(k.Lost) <= maxLost
+	return k, k.text() == text
 }
 
+// text is the file, in its one spelling.
 func (k Known) text() string {
 	var b strings.Builder
 	b.WriteString(knownMagic + "\n")
-	for _, h := range k.Tips() {
-		b.WriteString(h.String() + "\n")
+	slices.SortFunc(k.At, func(a, b Seen) int { return cmp.Compare(a.Remote, b.Remote) })
+	for _, s := range k.At {
+		b.WriteString("at " + s.Tip.String() + " " + s.Remote + "\n")
+	}
+	for _, h := range k.Lost {
+		b.WriteString("lost " + h.String() + "\n")
+	}
+	for _, h := range k.Kept {
+		b.WriteString("kept " + h.String() + "\n")
 	}
 	return b.String()
 }
 
-// move makes tip the branch of this machine. What it does not descend from is kept as
-// lost. The caller holds the vault's lock, and the objects are durable.
-func (k Known) move(ctx context.Context, v *vault.Vault, tip repo.Hash) error {
-	if tip == k.Tip {
+// move notes that the branch stands at tip at a remote. A line that it stood on
+// before and that tip does not continue is kept as lost. The caller holds the vault's
+// lock, and the objects are durable.
+func (k Known) move(ctx context.Context, v *vault.Vault, remote string, tip repo.Hash) error {
+	was := k.at(remote)
+	if tip == was || strings.ContainsAny(remote, "\n\r") {
 		return nil
 	}
-	next := Known{Tip: tip, Lost: slices.Clone(k.Lost)}
-	if !k.Tip.IsZero() {
-		ahead, err := descends(ctx, v.Repo(), tip, k.Tip)
+	back := func(h repo.Hash) bool { return h == tip }
+	next := Known{Lost: slices.DeleteFunc(slices.Clone(k.Lost), back), Kept: slices.DeleteFunc(slices.Clone(k.Kept), back)}
+	for _, s := range k.At {
+		if s.Remote != remote {
+			next.At = append(next.At, s)
+		}
+	}
+	next.At = append(next.At, Seen{remote, tip})
+	if !was.IsZero() {
+		ahead, err := descends(ctx, v.Repo(), tip, was)
 		if err != nil {
 			return err
 		}
 		if !ahead {
-			next.Lost = append([]repo.Hash{k.Tip}, next.Lost...)
-			next.Lost = next.Lost[:min(len(next.Lost), maxLost)]
+			next.Lost = append([]repo.Hash{was}, next.Lost...)
 		}
 	}
-	if err := local.WriteFile(knownPath(v), []byte(next.text())); err != nil {
+	if len(next.At) > maxKnown {
+		next.At = next.At[len(next.At)-maxKnown:]
+	}
+	if err := next.write(v); err != nil {
 		return err
 	}
 	return v.Repo().SetRef(batch.Branch, tip)
+}
+
+func (k Known) write(v *vault.Vault) error {
+	k.Lost = k.Lost[:min(len(k.Lost), maxKnown)]
+	k.Kept = k.Kept[:min(len(k.Kept), maxKnown)]
+	return local.WriteFile(knownPath(v), []byte(k.text()))
+}
+
+// AcceptLost says that a person knows why a remote replaced its receipts branch. What
+// was on the old lines stays readable here; [Verify] is silent about it from now on.
+func AcceptLost(ctx context.Context, v *vault.Vault) (int, error) {
+	n := 0
+	err := locked(ctx, v, func() error {
+		k, err := ReadKnown(v)
+		if n = len(k.Lost); err != nil || n == 0 {
+			return err
+		}
+		k.Kept, k.Lost = append(k.Lost, k.Kept...), nil
+		return k.write(v)
+	})
+	return n, err
 }
 
 // descends says whether old is tip or before it.
