@@ -36,7 +36,9 @@ func (v *Vault) History(ctx context.Context, environment, name string) ([]Versio
 		if err != nil {
 			return false, err
 		}
-		out = append(out, Version{v.entry(environment, id, r.Header, label), r.Header.Kind})
+		entry := v.entry(environment, id, r.Header, label)
+		entry.Time, entry.By, entry.From = v.origin(r.Header.Seq) // of a label too
+		out = append(out, Version{entry, r.Header.Kind})
 		return true, nil
 	})
 	return out, err

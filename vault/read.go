@@ -22,6 +22,7 @@ type Entry struct {
 	Seq         uint64 // number of the newest change of the record
 	Time        int64  // of the change Since, Unix seconds
 	By          string // handle of who made that change
+	From        string // name of the device that it was made on
 	Deleted     bool
 }
 
@@ -170,22 +171,22 @@ func (v *Vault) entry(environment, id string, h record.Header, label record.Labe
 		Environment: environment, ID: id, Label: label, Version: h.Version,
 		Since: h.Since, Seq: h.Seq, Deleted: h.State == record.Deleted,
 	}
-	e.Time, e.By = v.origin(h.Since)
+	e.Time, e.By, e.From = v.origin(h.Since)
 	return e
 }
 
-// origin is when a change was made, and by whom.
-func (v *Vault) origin(seq uint64) (int64, string) {
+// origin is when a change was made, by whom and on which device.
+func (v *Vault) origin(seq uint64) (at int64, by, from string) {
 	link, ok := v.state.Link(seq)
 	if !ok {
-		return 0, ""
+		return 0, "", ""
 	}
-	m, _, _ := v.unlocking().Policy().Device(link.Device)
-	return link.Time, m.Handle
+	m, d, _ := v.unlocking().Policy().Device(link.Device)
+	return link.Time, m.Handle, d.Name
 }
 
 // lie is an integrity error that names the signer of the change that wrote the file.
 func (v *Vault) lie(path string, seq uint64, what string, err error) error {
-	_, signer := v.origin(seq)
+	_, signer, _ := v.origin(seq)
 	return &IntegrityError{Path: path, Seq: seq, Signer: signer, What: what, Err: err}
 }

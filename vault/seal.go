@@ -135,7 +135,7 @@ func (w *writer) sealTarget(s *sealing, t *target) (result, error) {
 	}
 	if same {
 		e := Entry{Environment: s.environment, ID: id, Label: was, Version: old.Version, Since: old.Since, Seq: old.Seq}
-		e.Time, e.By = w.v.origin(old.Since)
+		e.Time, e.By, e.From = w.v.origin(old.Since)
 		return result{entry: e}, nil
 	}
 	return w.seal(s, id, h, old, label, value)

@@ -22,12 +22,12 @@ secr get TLS_KEY --env production > key.pem
 secr get API_KEY --version 3`,
 		flags: []cli.Flag{
 			envFlag(), &cli.Uint64Flag{Name: "version", Usage: "an earlier `number`; secr history KEY lists them"},
-			reasonFlag(), jsonFlag(),
+			atFlag(), reasonFlag(), jsonFlag(),
 		},
 		least: 1, most: 1,
 		run: func(c *cli.Context) error {
 			return a.get(c.Context, getOptions{
-				env: c.String("env"), name: c.Args().First(), version: c.Uint64("version"), reason: c.String("reason"), json: c.Bool("json"),
+				env: c.String("env"), name: c.Args().First(), version: c.Uint64("version"), at: c.String("at"), reason: c.String("reason"), json: c.Bool("json"),
 			})
 		},
 	}.command()
@@ -40,6 +40,7 @@ func reasonFlag() cli.Flag {
 type getOptions struct {
 	env, name string
 	version   uint64
+	at        string
 	reason    string
 	json      bool
 }
@@ -100,6 +101,9 @@ func (a *app) get(ctx context.Context, o getOptions) error {
 		return err
 	}
 	defer s.vault.Close()
+	if err := a.look(ctx, s, o.at); err != nil {
+		return err
+	}
 	env, err := a.environment(s, o.env)
 	if err != nil {
 		return err

@@ -52,13 +52,17 @@ func (a *app) git(ctx context.Context, o gitOptions) error {
 	if err != nil {
 		return err
 	}
+	attributes := filepath.Join(s.vault.Local().Cache(), "attributes")
+	if err := local.WriteFile(attributes, []byte("secrets/** diff=secr\n")); err != nil {
+		return err
+	}
 	s.vault.Close()
 	args := []string{
 		"git", "--git-dir=" + s.vault.Local().Repository(), "-c", "core.hooksPath=" + os.DevNull, "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.allowedSignersFile=" + signers,
+		"-c", "core.attributesFile=" + attributes, "-c", "diff.secr.textconv=" + shellQuote(executable()) + " textconv", "-c", "gpg.format=ssh", "-c", "gpg.ssh.allowedSignersFile=" + signers,
 	}
 	inherited := slices.DeleteFunc(a.sys.Environ(), foreignGit)
-	env, err := child.Compose(child.Sources{Inherited: inherited})
+	env, err := child.Compose(child.Sources{Inherited: inherited, KeepOwn: true})
 	if err != nil {
 		return err
 	}
@@ -103,3 +107,6 @@ func writeSigners(v *vault.Vault) (string, error) {
 	}
 	return path, local.WriteFile(path, []byte(b.String()))
 }
+
+// shellQuote makes one word of a path: git runs a textconv by a shell.
+func shellQuote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }

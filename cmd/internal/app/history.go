@@ -52,6 +52,7 @@ type historyJSON struct {
 type versionItem struct {
 	Kind   string `json:"kind"`
 	Change uint64 `json:"change"`
+	Mark   string `json:"mark,omitempty"` // equal for equal values; says nothing else of them
 	secretJSON
 }
 
@@ -81,10 +82,14 @@ func (a *app) history(ctx context.Context, o historyOptions) error {
 			return err
 		}
 	}
-	if o.json {
-		return writeJSON(a.term.Out, historyDocument(env, o.name, versions, values))
+	marks, err := versionMarks(ctx, s, env, o.name)
+	if err != nil {
+		return err
 	}
-	return a.historyTable(versions, values, o.reveal)
+	if o.json {
+		return writeJSON(a.term.Out, historyDocument(env, o.name, versions, values, marks))
+	}
+	return a.historyTable(versions, values, marks, o.reveal)
 }
 
 // revealVersions gives the value of every version that has one of its own.
@@ -108,10 +113,20 @@ func (a *app) revealVersions(ctx context.Context, s *session, env string, versio
 	return out, nil
 }
 
-func historyDocument(env, name string, versions []vault.Version, values []*vault.Value) historyJSON {
+// versionMarks is the marks of a secret's versions, none for who may only list.
+func versionMarks(ctx context.Context, s *session, env, name string) (map[uint64]vault.Mark, error) {
+	marks, err := s.vault.VersionMarks(ctx, env, name)
+	var denied *vault.DeniedError
+	if errors.As(err, &denied) {
+		return nil, nil
+	}
+	return marks, err
+}
+
+func historyDocument(env, name string, versions []vault.Version, values []*vault.Value, marks map[uint64]vault.Mark) historyJSON {
 	out := historyJSON{Version: 1, Environment: env, Name: name, Versions: []versionItem{}}
 	for i, v := range versions {
-		item := versionItem{Kind: string(v.Kind), Change: v.Seq, secretJSON: describe(v.Entry)}
+		item := versionItem{Kind: string(v.Kind), Change: v.Seq, Mark: marks[v.Version].Short(), secretJSON: describe(v.Entry)}
 		if values[i] != nil {
 			item.secretJSON = describeValue(*values[i])
 		}
@@ -120,24 +135,20 @@ func historyDocument(env, name string, versions []vault.Version, values []*vault
 	return out
 }
 
-func (a *app) historyTable(versions []vault.Version, values []*vault.Value, reveal bool) error {
-	header := []string{"VERSION", "WHAT", "WHEN", "BY", "CHANGE"}
-	if reveal {
-		header = append(header, "VALUE")
-	}
+func (a *app) historyTable(versions []vault.Version, values []*vault.Value, marks map[uint64]vault.Mark, reveal bool) error {
+	header := []string{"VERSION", "WHAT", "WHEN", "BY", "FROM", "CHANGE", "VALUE"}
 	header = append(header, "NOTE")
 	var rows [][]string
 	for i, v := range versions {
 		what := map[record.Kind]string{record.Set: "set", record.Relabel: "label", record.Delete: "deleted"}[v.Kind]
-		row := []string{strconv.FormatUint(v.Version, 10), what, a.ago(v.Time), v.By, strconv.FormatUint(v.Seq, 10)}
+		text := masked(marks[v.Version])
 		if reveal {
-			text := ""
+			text = ""
 			if values[i] != nil {
 				text = string(values[i].Secret.Reveal())
 			}
-			row = append(row, text)
 		}
-		rows = append(rows, append(row, v.Label.Note))
+		rows = append(rows, []string{strconv.FormatUint(v.Version, 10), what, a.ago(v.Time), v.By, v.From, strconv.FormatUint(v.Seq, 10), text, v.Label.Note})
 	}
 	return a.term.Out.Table(header, rows)
 }
@@ -193,7 +204,7 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 	}
 	var rows [][]string
 	for _, c := range changes {
-		rows = append(rows, []string{strconv.FormatUint(c.Number, 10), a.ago(c.unix), c.By, c.Subject})
+		rows = append(rows, changeRow(a, c))
 	}
 	return a.term.Out.Table([]string{"CHANGE", "WHEN", "BY", "WHAT"}, rows)
 }

@@ -19,11 +19,11 @@ func (a *app) lsVerb() *cli.Command {
 secr ls --env production --json`,
 		flags: []cli.Flag{
 			envFlag(), &cli.BoolFlag{Name: "reveal", Usage: "show the values too"},
-			&cli.StringFlag{Name: "tag", Usage: "only secrets with this tag"}, reasonFlag(), jsonFlag(),
+			&cli.StringFlag{Name: "tag", Usage: "only secrets with this tag"}, atFlag(), reasonFlag(), jsonFlag(),
 		},
 		run: func(c *cli.Context) error {
 			return a.ls(c.Context, lsOptions{
-				env: c.String("env"), reveal: c.Bool("reveal"), tag: c.String("tag"), reason: c.String("reason"), json: c.Bool("json"),
+				env: c.String("env"), reveal: c.Bool("reveal"), tag: c.String("tag"), at: c.String("at"), reason: c.String("reason"), json: c.Bool("json"),
 			})
 		},
 	}.command()
@@ -33,6 +33,7 @@ type lsOptions struct {
 	env          string
 	reveal, json bool
 	tag, reason  string
+	at           string
 }
 
 type lsJSON struct {
@@ -47,6 +48,9 @@ func (a *app) ls(ctx context.Context, o lsOptions) error {
 		return err
 	}
 	defer s.vault.Close()
+	if err := a.look(ctx, s, o.at); err != nil {
+		return err
+	}
 	env, err := a.environment(s, o.env)
 	if err != nil {
 		return err

@@ -33,14 +33,14 @@ secr run sh -c 'echo "$PORT"'`,
 			&cli.BoolFlag{Name: "clean", Usage: "inherit only what any login has: PATH, HOME, TERM, ..."},
 			&cli.BoolFlag{Name: "preserve", Usage: "an inherited variable wins over a secret"},
 			&cli.BoolFlag{Name: "file-descriptors", Value: true, Usage: "pass secret files as memory files; =false leaves them out"},
-			reasonFlag(),
+			atFlag(), reasonFlag(),
 		},
 		least: 1, most: -1,
 		run: func(c *cli.Context) error {
 			return a.runProgram(c.Context, runOptions{
 				env: c.String("env"), only: c.StringSlice("only"), except: c.StringSlice("except"), prefix: c.String("prefix"),
 				clean: c.Bool("clean"), preserve: c.Bool("preserve"), files: c.Bool("file-descriptors"),
-				reason: c.String("reason"), command: c.Args().Slice(),
+				at: c.String("at"), reason: c.String("reason"), command: c.Args().Slice(),
 			})
 		},
 	}.command()
@@ -48,6 +48,7 @@ secr run sh -c 'echo "$PORT"'`,
 
 type runOptions struct {
 	env, prefix, reason    string
+	at                     string
 	only, except, command  []string
 	clean, preserve, files bool
 }
@@ -68,6 +69,9 @@ func (a *app) runProgram(ctx context.Context, o runOptions) error {
 		return err
 	}
 	s.program = o.command[0]
+	if err := a.look(ctx, s, o.at); err != nil {
+		return err
+	}
 	env, err := a.environment(s, o.env)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type session struct {
 	who      who
 	vault    *vault.Vault
 	program  string // that gets the values, for receipts
+	past     bool   // the vault shows an older change
 }
 
 // open finds the project of the current folder, checks that the folder is

@@ -41,5 +41,8 @@ func (a *app) witness(s *session, program string) vault.Witness {
 // refreshSnapshot makes the next run or get quick. It is a courtesy: what
 // stands in its way will be an error elsewhere or never.
 func (a *app) refreshSnapshot(ctx context.Context, s *session, env string) {
+	if s.past {
+		return
+	}
 	_ = s.vault.EnsureSnapshot(ctx, env)
 }

@@ -37,6 +37,7 @@ type Sources struct {
 	Secrets   []Variable
 	Clean     bool // inherit only what any login gives: PATH, HOME, TERM, ...
 	Preserve  bool // an inherited variable wins over a secret
+	KeepOwn   bool // SECR_ variables stay: for git, which starts secr again to show records
 }
 
 // Environment is what a program will get. It holds values: it must not be printed.
@@ -47,6 +48,10 @@ type Environment struct {
 	list  []string
 	first int // where the secrets begin in list: behind all that was inherited
 }
+
+// Pairs is the environment as NAME=value, for a program that is started beside secr
+// instead of in its place.
+func (e Environment) Pairs() []string { return e.list }
 
 // Compose merges the secrets into what was inherited. A secret wins unless Preserve is
 // set. SECR_ variables are secr's own and never reach the program. Everything else that
@@ -68,7 +73,7 @@ func compose(s Sources, fold bool) (Environment, error) {
 		at, clash := slices.BinarySearchFunc(secrets, foldName(name, fold), func(n named, key string) int { return strings.Compare(n.key, key) })
 		differs := clash && entry[len(name):] != secrets[at].entry[len(name):]
 		switch {
-		case strings.HasPrefix(foldName(name, true), "SECR_"):
+		case !s.KeepOwn && strings.HasPrefix(foldName(name, true), "SECR_"):
 			continue
 		case clash && !s.Preserve:
 			if differs {
