@@ -162,6 +162,9 @@ func TestRotateTurnsEverythingAndKeepsEverySecret(t *testing.T) {
 	if e := epochs(v.Policy()); e["environment development"] != 3 || e["environment staging"] != 2 || e["role admin"] != 2 {
 		t.Errorf("epochs %v", e)
 	}
+	if err := v.Check(t.Context(), "development"); err != nil {
+		t.Errorf("check: %v", err)
+	}
 	w := ana.Open(t, v.ID())
 	if diff := cmp.Diff(map[string]string{"A": "one"}, vaulttest.Values(t, w, "development")); diff != "" {
 		t.Error(diff)
