@@ -142,7 +142,7 @@ func writing(b *bench, t *table) error {
 	file := filepath.Join(tree.dir, "00", "0")
 	var ours, theirs []time.Duration
 	for i := range b.times(100) {
-		took, _, err := b.secr(v, "set", fmt.Sprintf("VARIABLE_00007=changed-%d", i)).once()
+		took, err := b.secr(v, "set", fmt.Sprintf("VARIABLE_00007=changed-%d", i)).once()
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func writing(b *bench, t *table) error {
 		if err := os.WriteFile(file, fmt.Appendf(nil, "changed %d\n", i), 0o600); err != nil {
 			return err
 		}
-		if took, _, err = tree.once(); err != nil {
+		if took, err = tree.once(); err != nil {
 			return err
 		}
 		theirs = append(theirs, took)
@@ -184,7 +184,7 @@ func (b *bench) workTree(size int) (command, error) {
 		{"git", "add", "."},
 		{"git", "commit", "-q", "-S", "-m", "all"},
 	}}
-	if _, _, err := setup.once(); err != nil {
+	if _, err := setup.once(); err != nil {
 		return command{}, err
 	}
 	return command{dir: dir, env: env, argvs: [][]string{{"git", "add", "00/0"}, {"git", "commit", "-q", "-S", "-m", "one"}}}, nil
@@ -207,17 +207,17 @@ func importing(b *bench, t *table) error {
 		if err != nil {
 			return err
 		}
-		took, _, err := b.secr(v, "import", v.plain).once()
+		took, err := b.secr(v, "import", v.plain).once()
 		if err != nil {
 			return err
 		}
 		ours = append(ours, took)
 		bare := filepath.Join(b.dir, fmt.Sprint("bare-", i))
-		if _, _, err := (command{dir: b.dir, env: base(b.dir), argvs: [][]string{{"git", "init", "-q", "--bare", bare}}}).once(); err != nil {
+		if _, err := (command{dir: b.dir, env: base(b.dir), argvs: [][]string{{"git", "init", "-q", "--bare", bare}}}).once(); err != nil {
 			return err
 		}
 		git := command{dir: bare, env: base(b.dir), stdin: stream, argvs: [][]string{{"git", "fast-import", "--quiet"}}}
-		if took, _, err = git.once(); err != nil {
+		if took, err = git.once(); err != nil {
 			return err
 		}
 		theirs = append(theirs, took)

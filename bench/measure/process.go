@@ -20,10 +20,9 @@ type command struct {
 	stdin string // a file, or ""
 }
 
-// once runs it and returns how long that took, and the peak of its memory in bytes.
-func (c command) once() (time.Duration, int64, error) {
+// once runs it and returns how long that took.
+func (c command) once() (time.Duration, error) {
 	var took time.Duration
-	var most int64
 	for _, argv := range c.argvs {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Dir, cmd.Env = c.dir, c.env
@@ -32,7 +31,7 @@ func (c command) once() (time.Duration, int64, error) {
 		if c.stdin != "" {
 			f, err := os.Open(c.stdin)
 			if err != nil {
-				return 0, 0, err
+				return 0, err
 			}
 			defer f.Close()
 			cmd.Stdin = f
@@ -41,11 +40,10 @@ func (c command) once() (time.Duration, int64, error) {
 		err := cmd.Run()
 		took += time.Since(begin)
 		if err != nil {
-			return 0, 0, fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, said.String())
+			return 0, fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, said.String())
 		}
-		most = max(most, peak(cmd.ProcessState))
 	}
-	return took, most, nil
+	return took, nil
 }
 
 // medians times commands in turn, so that whatever disturbs the machine disturbs all of
@@ -54,7 +52,7 @@ func medians(times int, commands ...command) ([]time.Duration, error) {
 	all := make([][]time.Duration, len(commands))
 	for range times {
 		for i, c := range commands {
-			took, _, err := c.once()
+			took, err := c.once()
 			if err != nil {
 				return nil, err
 			}
@@ -117,7 +115,7 @@ func (b *bench) vault(size int) (vault, error) {
 		return v, err
 	}
 	for _, args := range [][]string{{"import", v.plain}, {"run", "--", "/bin/true"}} {
-		if _, _, err := b.secr(v, args...).once(); err != nil {
+		if _, err := b.secr(v, args...).once(); err != nil {
 			return v, err
 		}
 	}
@@ -139,7 +137,7 @@ func (b *bench) fresh(name string, size int) (vault, error) {
 	}
 	b.made = append(b.made, v)
 	for _, args := range [][]string{{"login", "--name", "bench"}, {"init"}} {
-		if _, _, err := b.secr(v, args...).once(); err != nil {
+		if _, err := b.secr(v, args...).once(); err != nil {
 			return v, err
 		}
 	}
@@ -155,7 +153,7 @@ func (b *bench) secr(v vault, args ...string) command {
 // forget takes the identities out of the kernel's keyring.
 func (b *bench) forget() {
 	for _, v := range b.made {
-		if _, _, err := b.secr(v, "logout", "--yes").once(); err != nil {
+		if _, err := b.secr(v, "logout", "--yes").once(); err != nil {
 			fmt.Fprintln(os.Stderr, "measure:", err)
 		}
 	}
