@@ -7,9 +7,11 @@ import (
 	"os"
 
 	"github.com/secr/secr/cmd/internal/app"
+	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/system"
 )
 
 func main() {
+	child.OnMainThread()
 	os.Exit(app.Run(context.Background(), os.Args, system.OS()))
 }

@@ -14,6 +14,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"runtime"
 )
 
 // Exit codes for a program that can't be started, as shells have them.
@@ -24,6 +25,11 @@ const (
 
 // ErrNoMemoryFile says that this system has no file that lives in memory alone.
 var ErrNoMemoryFile = errors.New("secret files need memory descriptors, which only Linux has")
+
+// OnMainThread keeps the goroutine that main runs in on the process's main thread, which
+// is where the kernel delivers signals: Run can then be sure that no handler is at work
+// elsewhere. To be called first in main.
+func OnMainThread() { runtime.LockOSThread() }
 
 // Plan is a program to become.
 type Plan struct {

@@ -25,6 +25,9 @@ import (
 // that get run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		if os.Getenv("OTHER_THREAD") == "" {
+			OnMainThread()
+		}
 		os.Exit(program(os.Args[1], os.Args[2:]))
 	}
 	os.Exit(m.Run())

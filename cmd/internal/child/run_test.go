@@ -407,6 +407,9 @@ func TestInterruptBeforeExecveEndsSecr(t *testing.T) {
 func TestInterruptIsNeverLost(t *testing.T) {
 	for round := range 150 {
 		cmd := standInCommand("/bin/cat")
+		if round%2 == 1 {
+			cmd.Env = append(cmd.Env, "OTHER_THREAD=1")
+		}
 		stdin, err := cmd.StdinPipe() // cat waits for its end, which never comes
 		if err != nil {
 			t.Fatal(err)

@@ -19,9 +19,13 @@ type action [16]uint64
 
 // defaultSignals takes the ending signals out of Go's hands on the way to execve, except
 // those that the process was told to ignore. With the default disposition the kernel ends
-// all threads when such a signal is sent, so from here on none can be lost. A handler that
-// was entered before is waited for: its thread would vanish in execve, and the signal with
-// it. It ends this process, or hands the signal to whoever asked os/signal for it.
+// all threads when such a signal is sent, so from here on none can be lost.
+//
+// One that Go's handler took before must not be lost either: a handler that is at work on
+// another thread would vanish in execve, and the signal with it. The kernel gives signals to
+// the main thread if it can, so there is none when this runs on the main thread, where
+// [OnMainThread] keeps secr. From any other thread it looks for one and waits until it has
+// ended this process, or has handed the signal to whoever asked os/signal for it.
 func defaultSignals() error {
 	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM} {
 		if signal.Ignored(s) {
@@ -33,7 +37,11 @@ func defaultSignals() error {
 			return fmt.Errorf("restore signal %d: %w", s, errno)
 		}
 	}
-	// A handler is a few microseconds; the bound is for a kernel without /proc.
+	if unix.Gettid() == unix.Getpid() {
+		return nil
+	}
+	// A handler is a few microseconds; the bound is for a kernel without /proc. Looking
+	// makes execve itself slower by milliseconds, which is why secr avoids it.
 	for range 10_000 {
 		if !handlerRunning() {
 			return nil
@@ -43,8 +51,12 @@ func defaultSignals() error {
 	return nil
 }
 
+// newborn is a thread that has not left a processor yet. Go makes threads with all signals
+// blocked; on a busy machine one may wait long for its first turn, and needn't be waited for.
+const newborn = "\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n"
+
 // handlerRunning tells whether a thread is inside one of Go's signal handlers. These run
-// with all signals blocked, SIGSEGV too, which Go's threads never block otherwise.
+// with all signals blocked, SIGSEGV too, which Go's threads never block for long otherwise.
 func handlerRunning() bool {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -61,7 +73,7 @@ func handlerRunning() bool {
 			continue
 		}
 		mask, err := strconv.ParseUint(string(line[:16]), 16, 64)
-		if err == nil && mask&(1<<(unix.SIGSEGV-1)) != 0 {
+		if err == nil && mask&(1<<(unix.SIGSEGV-1)) != 0 && !bytes.Contains(line, []byte(newborn)) {
 			return true
 		}
 	}

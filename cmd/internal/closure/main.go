@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/system"
 )
 
 func main() {
+	child.OnMainThread()
 	code, done, err := fast.Run(context.Background(), os.Args, system.OS())
 	if err == nil && !done {
 		err = fmt.Errorf("there is no fresh snapshot, or the arguments need secr itself")
