@@ -14,6 +14,7 @@ import (
 	"github.com/secr/secr/audit/batch"
 	"github.com/secr/secr/keys/sign"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/repo"
 )
 
@@ -43,7 +44,7 @@ type Branch struct {
 // blind by writing rubbish. It needs no key. from holds the objects: the vault's own
 // repository or a quarantine.
 func ReadBranch(ctx context.Context, v *vault.Vault, from *repo.Repo, tips ...repo.Hash) (*Branch, error) {
-	j := &judge{v: v, from: from, past: newPast(v), branch: &Branch{}, seen: map[repo.Hash]bool{}}
+	j := &judge{state: v.State(), from: from, device: newPast(v).device, branch: &Branch{}, seen: map[repo.Hash]bool{}}
 	for _, tip := range tips {
 		if tip.IsZero() {
 			continue
@@ -58,9 +59,9 @@ func ReadBranch(ctx context.Context, v *vault.Vault, from *repo.Repo, tips ...re
 
 // judge goes over the branch's lines.
 type judge struct {
-	v      *vault.Vault
-	from   *repo.Repo
-	past   *past
+	state  *chain.State
+	from   *repo.Repo                    // nil where only commits are at hand
+	device func(id string) (span, error) // when a device of the policy was in use
 	branch *Branch
 	seen   map[repo.Hash]bool
 	// head is the highest number of a change that a batch so far knew of: whoever
@@ -211,12 +212,12 @@ func (j *judge) step(s step, before *[32]byte) error {
 		return nil
 	}
 	p := Posted{Batch: b, ID: s.id}
-	m, d, known := j.v.Policy().Device(b.Author.Device)
+	m, d, known := j.state.Policy().Device(b.Author.Device)
 	found := Finding{Commit: s.id, Device: b.Author.Device, Proof: []string{"git cat-file -p " + s.id.String()}}
 	switch {
-	case b.Author.Vault != j.v.ID():
+	case b.Author.Vault != j.state.VaultID():
 		found.Class, found.What = Malformed, "a batch of receipts is of another vault"
-	case !known && b.Head.Seq > j.v.Head().Seq:
+	case !known && b.Head.Seq > j.state.Head().Seq:
 		found.Class, found.Note, found.What = Unreadable, true, fmt.Sprintf("a batch is by a device that this machine doesn't know yet: it speaks of change %d", b.Head.Seq)
 	case !known:
 		found.Class, found.What = BadSignature, "a batch is signed in the name of a device that is no member's"
@@ -235,7 +236,9 @@ func (j *judge) step(s step, before *[32]byte) error {
 	if err := j.rights(p); err != nil {
 		return err
 	}
-	p.File = j.content(p)
+	if j.from != nil {
+		p.File = j.content(p)
+	}
 	j.branch.Posted = append(j.branch.Posted, p)
 	return nil
 }
@@ -244,15 +247,15 @@ func (j *judge) step(s step, before *[32]byte) error {
 // that head is one of ours.
 func (j *judge) rights(p Posted) error {
 	f := Finding{Commit: p.ID, Device: p.Author.Device, Handle: p.Handle, Seq: p.Head.Seq, Proof: []string{"git cat-file -p " + p.ID.String()}}
-	s, err := j.past.device(p.Author.Device)
+	s, err := j.device(p.Author.Device)
 	if err != nil {
 		return err
 	}
-	link, here := j.v.State().Link(p.Head.Seq)
+	link, here := j.state.Link(p.Head.Seq)
 	switch {
 	case !here:
 		f.Class, f.Note = Unreadable, true
-		f.What = fmt.Sprintf("its device had seen change %d, and this machine has %d changes", p.Head.Seq, j.v.Head().Seq)
+		f.What = fmt.Sprintf("its device had seen change %d, and this machine has %d changes", p.Head.Seq, j.state.Head().Seq)
 	case link.Sum != p.Head.Sum:
 		f.Class = Fork
 		f.What = fmt.Sprintf("its device had another change %d than this machine: the chain was forked", p.Head.Seq)

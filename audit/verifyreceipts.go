@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/secr/secr/audit/receipt"
+	"github.com/secr/secr/vault/chain"
 )
 
 // branch judges the receipts branch, opens what is on it as far as this identity may,
@@ -71,7 +72,7 @@ func (x *verifier) readings(ctx context.Context, b *Branch) error {
 			return nil
 		}
 		for _, e := range entries {
-			if f := x.receipt(p, e); f != nil && !x.find(*f) {
+			if f := p.receipt(x.v.State(), e); f != nil && !x.find(*f) {
 				return nil
 			}
 		}
@@ -94,11 +95,11 @@ func (x *verifier) begins(p Posted, first receipt.Entry, seen map[string]Posted)
 }
 
 // receipt holds one receipt to the chain.
-func (x *verifier) receipt(p Posted, e receipt.Entry) *Finding {
-	link, ok := x.v.State().Link(e.Seq)
+func (p Posted) receipt(s *chain.State, e receipt.Entry) *Finding {
+	link, ok := s.Link(e.Seq)
 	switch {
 	case !ok:
-		f := p.finding(Unreadable, "receipt %d reads change %d, and this machine has %d changes", e.Number, e.Seq, x.v.Head().Seq)
+		f := p.finding(Unreadable, "receipt %d reads change %d, and this machine has %d changes", e.Number, e.Seq, s.Head().Seq)
 		f.Note = true
 		return &f
 	case hex.EncodeToString(link.Sum[:]) != e.Receipt.Sum:
