@@ -27,7 +27,7 @@ func withProgram(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	build := exec.Command("go", "build", "-o", filepath.Join(folder, "secr"), "./secrtest")
+	build := exec.Command("go", "build", "-tags", "secrtest", "-o", filepath.Join(folder, "secr"), "./secrtest")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build secr for the scripts: %v\n%s", err, out)

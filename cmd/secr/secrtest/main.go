@@ -1,7 +1,10 @@
+//go:build secrtest
+
 // Command secrtest is secr for its own test scripts: the same program, but
 // passphrase files are sealed with little work, the system's keyring may be as
 // slow as a loaded machine, and the login session remembers only as long as
-// TEST_SESSION says, so that tests leave nothing in it. TEST_NOW stops the clock.
+// TEST_SESSION says, so that tests leave nothing in it. TEST_NOW stops the clock. It
+// is built with -tags secrtest alone, so that nobody installs it by accident.
 package main
 
 import (
