@@ -237,11 +237,6 @@ func (v *Vault) healRef(ctx context.Context) error {
 		return nil
 	}
 	defer lock.Unlock()
-	if _, died := lock.Abandoned(); died {
-		if _, err := v.repo.Mend(ctx); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
 	if err := v.Refresh(ctx); err != nil {
 		return err
 	}

@@ -162,7 +162,9 @@ func (v *Vault) lock(ctx context.Context, purpose string) (*local.Lock, error) {
 		return nil, err
 	}
 	if _, died := lock.Abandoned(); died {
-		_, err = v.repo.Mend(ctx)
+		if _, err = v.repo.Mend(ctx); err == nil {
+			lock.Mended()
+		}
 	}
 	if err == nil {
 		err = v.Refresh(ctx)

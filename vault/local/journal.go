@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 )
 
 // Journal is a file of ours that only grows, open and locked by this
@@ -18,27 +17,16 @@ type Journal struct {
 }
 
 // OpenJournal opens or creates a journal and locks it against other
-// processes until it is closed. It waits for them until ctx is done.
+// processes until it is closed. It waits for them until ctx is done, a minute at
+// most.
 func OpenJournal(ctx context.Context, path string) (*Journal, error) {
 	f, err := openOwn(path, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		ok, err := tryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		if ok {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, &LockedError{Path: path, Err: context.Cause(ctx)}
-		case <-time.After(time.Millisecond):
-		}
+	if err := waitLock(ctx, f); err != nil {
+		f.Close()
+		return nil, err
 	}
 	fi, err := f.Stat()
 	if err != nil {

@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// lockLimit bounds what a lock file may hold.
-const lockLimit = 512
+const (
+	// lockLimit bounds what a lock file may hold.
+	lockLimit = 512
+	// patience is how long anybody waits for a lock. A queue of writers moves in
+	// milliseconds: a lock that is held so long is stuck.
+	patience = time.Minute
+)
 
 // Holder is who has, or had, a lock.
 type Holder struct {
@@ -41,11 +46,12 @@ func (e *LockedError) Unwrap() error { return e.Err }
 type Lock struct {
 	file      *os.File
 	abandoned Holder
+	mended    bool
 }
 
 // Lock takes the vault's lock, which every writer of its files and of its
-// repository holds. It waits until ctx is done, and then fails with a
-// [LockedError] that names the holder. Readers take no lock.
+// repository holds. It waits until ctx is done, a minute at most, and then
+// fails with a [LockedError] that names the holder. Readers take no lock.
 func (v Vault) Lock(ctx context.Context, purpose string) (*Lock, error) {
 	if err := MakeFolder(v.State()); err != nil {
 		return nil, err
@@ -53,32 +59,17 @@ func (v Vault) Lock(ctx context.Context, purpose string) (*Lock, error) {
 	return TakeLock(ctx, filepath.Join(v.State(), "lock"), purpose)
 }
 
-// TakeLock takes the lock of a file of ours, which is created if need be and
-// stays for ever. Two locks of one file exclude each other within a process,
-// too.
+// TakeLock takes the lock of a file of ours, as [Vault.Lock] does. The file is
+// created if need be and stays for ever. Two locks of one file exclude each
+// other within a process, too.
 func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
 	f, err := openOwn(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
-	wait := time.Millisecond
-	for {
-		ok, err := tryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		if ok {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			holder := readHolder(f)
-			f.Close()
-			return nil, &LockedError{Path: path, Holder: holder, Err: context.Cause(ctx)}
-		case <-time.After(wait):
-			wait = min(wait+time.Millisecond, 20*time.Millisecond)
-		}
+	if err := waitLock(ctx, f); err != nil {
+		f.Close()
+		return nil, err
 	}
 	l := &Lock{file: f, abandoned: readHolder(f)}
 	if err := l.sign(purpose); err != nil {
@@ -88,11 +79,37 @@ func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
 	return l, nil
 }
 
+// waitLock locks an open file.
+func waitLock(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	wait := time.Millisecond
+	for {
+		ok, err := tryLock(f)
+		switch {
+		case err != nil:
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		case ok:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &LockedError{Path: f.Name(), Holder: readHolder(f), Err: context.Cause(ctx)}
+		case <-time.After(wait):
+			wait = min(wait+time.Millisecond, 20*time.Millisecond)
+		}
+	}
+}
+
 // sign writes who holds the lock. The file is never empty meanwhile: that
 // would hide from the next holder that this one was killed. It is not synced:
 // after a power cut there is nobody left to wait.
 func (l *Lock) sign(purpose string) error {
-	line := fmt.Appendf(nil, "%d %s\n", os.Getpid(), strconv.Quote(cut(purpose)))
+	return l.write(Holder{PID: os.Getpid(), Purpose: cut(purpose)})
+}
+
+func (l *Lock) write(h Holder) error {
+	line := fmt.Appendf(nil, "%d %s\n", h.PID, strconv.Quote(h.Purpose))
 	if _, err := l.file.WriteAt(line, 0); err != nil {
 		return err
 	}
@@ -100,12 +117,21 @@ func (l *Lock) sign(purpose string) error {
 }
 
 // Abandoned names the last holder if it ended without unlocking, killed for
-// example. What it was writing may need to be mended.
+// example. What it was writing may need to be mended. Whoever has done that
+// says so by [Lock.Mended]; otherwise the next holder hears of it, too.
 func (l *Lock) Abandoned() (Holder, bool) { return l.abandoned, l.abandoned != Holder{} }
+
+// Mended says that what an abandoned lock left behind is in order again.
+func (l *Lock) Mended() { l.mended = true }
 
 // Unlock gives the lock back.
 func (l *Lock) Unlock() error {
-	err := l.file.Truncate(0)
+	var err error
+	if _, ok := l.Abandoned(); ok && !l.mended {
+		err = l.write(l.abandoned)
+	} else {
+		err = l.file.Truncate(0)
+	}
 	if cerr := l.file.Close(); err == nil {
 		err = cerr
 	}

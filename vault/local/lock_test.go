@@ -142,6 +142,17 @@ func TestAKilledHolderLosesTheLockAndIsNamed(t *testing.T) {
 	if d := cmp.Diff(Holder{PID: other.Process.Pid, Purpose: "hold"}, who); d != "" || !ok {
 		t.Error(d, ok)
 	}
+	// Who doesn't mend leaves that to the next.
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = TakeLock(context.Background(), path, "read"); err != nil {
+		t.Fatal(err)
+	}
+	if again, ok := l.Abandoned(); !ok || again != who {
+		t.Errorf("%v has been forgotten", who)
+	}
+	l.Mended()
 	if err := l.Unlock(); err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,7 @@ func (v *vaultlet) set(ctx context.Context, secrets map[string]string) (seq int,
 		if _, err := v.repo.Mend(ctx); err != nil {
 			return 0, err
 		}
+		lock.Mended()
 	}
 	head, err := place.ReadHead()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
