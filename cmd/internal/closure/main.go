@@ -1,3 +1,5 @@
+//go:build bench
+
 // Command closure is the short way of `run` and `get` as a program of its own, for
 // scripts/bench: what secr would cost if nothing but that were linked.
 package main
