@@ -93,14 +93,14 @@ func TestInterruptedAnywhereTheOldStateOrTheNew(t *testing.T) {
 	}
 }
 
-// stride is how many points are left out between two that are tried: each third
+// stride is how many points are left out between two that are tried: each fifth
 // is tried unless SECR_TEST_LONG=1 is set.
 func stride(t *testing.T) int {
 	t.Helper()
 	if os.Getenv("SECR_TEST_LONG") == "1" {
 		return 1
 	}
-	return 3
+	return 5
 }
 
 // checkGit asks stock git what it thinks of the repository.

@@ -501,7 +501,7 @@ func TestADamagedRepositoryYieldsNoWrongValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stride := 211
+	stride := 397
 	if os.Getenv("SECR_TEST_LONG") == "1" {
 		stride = 7
 	}
