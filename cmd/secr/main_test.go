@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"carry":    carry,
 			"code":     code,
 			"exactly":  exactly,
 			"nowhere":  nowhere,
@@ -152,5 +153,26 @@ func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 			return nil
 		})
 		ts.Check(err)
+	}
+}
+
+// carry brings one person's vaults to another's home folder, as far as their owner's
+// machine has them, without what is a machine's own: `carry ana ben`.
+func carry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: carry from to")
+	}
+	from, to := filepath.Join(ts.Getenv("WORK"), args[0], ".local"), filepath.Join(ts.Getenv("WORK"), args[1], ".local")
+	vaults, err := os.ReadDir(filepath.Join(from, "share", "secr"))
+	ts.Check(err)
+	for _, v := range vaults {
+		repository := filepath.Join("share", "secr", v.Name())
+		ts.Check(os.RemoveAll(filepath.Join(to, repository)))
+		ts.Check(os.MkdirAll(filepath.Join(to, repository), 0o700))
+		ts.Check(os.CopyFS(filepath.Join(to, repository), os.DirFS(filepath.Join(from, repository))))
+		head, err := os.ReadFile(filepath.Join(from, "state", "secr", v.Name(), "head"))
+		ts.Check(err)
+		ts.Check(os.MkdirAll(filepath.Join(to, "state", "secr", v.Name()), 0o700))
+		ts.Check(os.WriteFile(filepath.Join(to, "state", "secr", v.Name(), "head"), head, 0o600))
 	}
 }

@@ -73,12 +73,12 @@ type Managing struct {
 	Recovery int // recovery devices of theirs
 }
 
-// CountManaging counts devices in use of members in use. Expiry does not count as
-// an end: it binds honest clients only.
+// CountManaging counts devices in use of people in use: a token puts nothing right
+// by itself. Expiry does not count as an end: it binds honest clients only.
 func CountManaging(p *policy.Policy) Managing {
 	var out Managing
 	for _, m := range p.Members() {
-		if !p.Manages(m.ID) {
+		if !p.Manages(m.ID) || m.Kind != policy.Person {
 			continue
 		}
 		out.Members++

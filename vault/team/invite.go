@@ -139,14 +139,19 @@ type InviteOptions struct {
 	Roles   []string
 	Expires int64  // Unix seconds
 	Remote  string // for the line; may be empty
+	Device  bool   // for another device of the member of that handle, and so without roles
 }
 
 // Invite makes an invite: a change that keeps its verifier for those who manage,
-// and the line for the invited. It is good for one admission, in these roles.
+// and the line for the invited. It is good for one admission, in these roles, or of
+// one device.
 func Invite(ctx context.Context, v *vault.Vault, o InviteOptions) (Line, error) {
 	who, err := v.Identity(ctx)
 	if err != nil {
 		return Line{}, err
+	}
+	if o.Device && len(o.Roles) > 0 {
+		return Line{}, fmt.Errorf("an invite for a device gives no roles: its member has them")
 	}
 	if !plain(o.Remote, maxRemote) {
 		return Line{}, fmt.Errorf("the remote does not fit into an invite")
@@ -170,8 +175,8 @@ func putInvite(l Line, by string, o InviteOptions) Edit {
 		if !policy.ValidName(o.Handle) {
 			return about(ErrName, o.Handle)
 		}
-		if _, ok := p.MemberByHandle(o.Handle); ok {
-			return about(ErrTaken, o.Handle)
+		if err := o.free(p); err != nil {
+			return err
 		}
 		if err := knownRoles(p, o.Roles); err != nil {
 			return err
@@ -194,6 +199,19 @@ func putInvite(l Line, by string, o InviteOptions) Edit {
 		})
 		return nil
 	}
+}
+
+// free checks that the handle is nobody's yet, or that of a member who is to get
+// another device.
+func (o InviteOptions) free(p *policy.Policy) error {
+	if o.Device {
+		_, err := member(p, o.Handle)
+		return err
+	}
+	if _, ok := p.MemberByHandle(o.Handle); ok {
+		return about(ErrTaken, o.Handle)
+	}
+	return nil
 }
 
 // DropInvite closes an invite, by its id or by the handle that it is for.

@@ -245,3 +245,34 @@ func FuzzParseLine(f *testing.F) {
 		}
 	})
 }
+
+func TestADeviceCanBeInvited(t *testing.T) {
+	ana, second := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	o := team.InviteOptions{Handle: "ana", Expires: soon, Device: true}
+	l, err := team.Invite(t.Context(), v, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request(t, second, l)
+	m, err := team.Check(t.Context(), v, r, vaulttest.Now)
+	if err != nil || !m.Proved || !m.IsDevice(v.Policy()) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	device := r.Entry()
+	device.Name = "desktop" // a wish, like all names
+	vaulttest.Edit(t, v, team.AddDevice("ana", device))
+	if len(v.Policy().Invites()) != 0 {
+		t.Error("the invite is still open")
+	}
+	vaulttest.Values(t, second.Pull(t, v), "production")
+	for name, o := range map[string]team.InviteOptions{
+		"nobody":            {Handle: "ben", Expires: soon, Device: true},
+		"with a role":       {Handle: "ana", Expires: soon, Device: true, Roles: []string{policy.Admin}},
+		"no device, though": {Handle: "ana", Expires: soon},
+	} {
+		if _, err := team.Invite(t.Context(), v, o); err == nil {
+			t.Errorf("%s: was invited", name)
+		}
+	}
+}

@@ -216,3 +216,10 @@ func (m Match) Admission(r Request) Admission {
 		Roles: slices.Clone(m.Invite.Roles), Device: r.Entry(),
 	}
 }
+
+// IsDevice says whether the request answers an invite for another device of a
+// member: one without roles, for the handle of somebody who is there.
+func (m Match) IsDevice(p *policy.Policy) bool {
+	of, ok := p.MemberByHandle(m.Invite.Handle)
+	return ok && of.Active() && len(m.Invite.Roles) == 0
+}

@@ -130,7 +130,7 @@ func (a *app) sayFounded(v *vault.Vault, handle string) {
 	a.note("made vault %s with %s as its founder", v.ID(), handle)
 	a.note("wrote %s: commit it", project.Name)
 	a.note("in a public repository, handles, environments and the rhythm of changes can be seen; names and values can't")
-	a.warn("this machine alone can open the vault: add a recovery device or a second manager before you rely on it")
+	a.warn("this machine alone can open the vault; before you rely on it: secr recovery create, or a second manager")
 }
 
 // envFile is a .env file and the environment that its name speaks of.

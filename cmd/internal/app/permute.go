@@ -31,6 +31,9 @@ func permute(root *cli.Command, args []string) []string {
 			return out
 		}
 		next := at.Command(args[i])
+		if next == nil && at != root && at.ArgsUsage != "" {
+			break // the verb itself is meant, and not one of its commands
+		}
 		if next == nil {
 			return append(out, args[i:]...)
 		}

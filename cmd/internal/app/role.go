@@ -224,7 +224,7 @@ func (a *app) planPolicy(ctx context.Context, subject string, dryRun bool, edit 
 	if dryRun {
 		report, err := d.Plan(ctx)
 		if err != nil {
-			return err
+			return plainly(err)
 		}
 		a.showShifts(policy.Changes(report.Before, report.After))
 		a.reportTurned(report)
@@ -232,7 +232,7 @@ func (a *app) planPolicy(ctx context.Context, subject string, dryRun bool, edit 
 		return nil
 	}
 	if _, err := d.Commit(ctx, subject); err != nil {
-		return err
+		return plainly(err)
 	}
 	report := d.Report()
 	a.showShifts(policy.Changes(report.Before, report.After))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/project"
@@ -129,42 +130,47 @@ func (a *app) link(ctx context.Context, s *session, profile string) (who, error)
 	return w, s.home.SetLink(ctx, local.Link{Folder: s.project.Folder, Vault: s.project.Vault, Profile: w.profile.Name})
 }
 
-// checkFloor holds the head against the project's floor. A floor that was
-// found to be in the chain is remembered, so that the fast path need not look.
+// checkFloor holds the head against the project's floor, and against those that this
+// machine was told of otherwise: by an invite. A floor of the project that was found to
+// be in the chain is remembered, so that the fast path need not look.
 func (s *session) checkFloor(ctx context.Context) error {
-	floor, head := s.project.Floor, s.vault.Head()
-	if floor.Seq == 0 {
-		return nil
-	}
-	if floor.Seq > head.Seq {
-		return exit.New(exit.Failed, "this machine has the vault at change %d, and secr.toml asks for change %d", head.Seq, floor.Seq).
-			WithHint("secr sync")
-	}
-	if err := s.vault.State().CheckDescends(chain.Point(floor)); err != nil {
-		return &exit.Error{
-			Code: exit.Integrity, What: "the vault is not the one that secr.toml asks for", Err: err,
-			Hint: "git log -p secr.toml shows who changed the floor; if nobody did, this machine's vault was",
-		}
-	}
 	known, err := s.vault.Local().Floors()
 	if err != nil {
 		return err
 	}
-	for _, k := range known {
-		if k == floor {
-			return nil
+	for _, f := range known {
+		if err := s.descends(f, "an invite"); err != nil {
+			return err
 		}
+	}
+	floor := s.project.Floor
+	if floor.Seq == 0 || slices.Contains(known, floor) {
+		return nil
+	}
+	if err := s.descends(floor, project.Name); err != nil {
+		return err
 	}
 	once, cancel := context.WithCancel(ctx)
 	cancel() // one attempt: a reader waits for no writer, and the next one remembers it
-	lock, err := s.vault.Local().Lock(once, "floor")
-	if errors.As(err, new(*local.LockedError)) {
-		return nil
-	}
-	if err != nil {
+	if err := s.rememberFloor(once, floor); !errors.As(err, new(*local.LockedError)) {
 		return err
 	}
-	return errors.Join(s.vault.Local().AddFloor(floor), lock.Unlock())
+	return nil
+}
+
+// descends holds the head against one floor.
+func (s *session) descends(floor local.Floor, told string) error {
+	if head := s.vault.Head(); floor.Seq > head.Seq {
+		return exit.New(exit.Failed, "this machine has the vault at change %d, and %s asks for change %d", head.Seq, told, floor.Seq).
+			WithHint("secr sync")
+	}
+	if err := s.vault.State().CheckDescends(chain.Point(floor)); err != nil {
+		return &exit.Error{
+			Code: exit.Integrity, What: "the vault is not the one that " + told + " asks for", Err: err,
+			Hint: "git log -p secr.toml shows who changed the floor; if nobody did, this machine's vault was",
+		}
+	}
+	return nil
 }
 
 // environment chooses the environment that a verb works in.

@@ -14,6 +14,7 @@ import (
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/keys/cloud"
 	"github.com/secr/secr/keys/keyring"
+	"github.com/secr/secr/keys/paper"
 	"github.com/secr/secr/keys/wrap"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -22,6 +23,7 @@ import (
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
 	"github.com/secr/secr/vault/repo"
+	"github.com/secr/secr/vault/team"
 )
 
 // row is what the table knows of a kind of error.
@@ -45,7 +47,7 @@ func find(err error) (row, bool) {
 // table is the whole truth about exit codes. Verbs choose one themselves, by
 // an Error, only for what they find out on their own.
 func table() []row {
-	return slices.Concat(stopped(), broken(), missing(), refused(), strangers())
+	return slices.Concat(stopped(), broken(), missing(), people(), refused(), strangers())
 }
 
 func stopped() []row {
@@ -96,6 +98,28 @@ func missing() []row {
 		{is(keyring.ErrPassphrase), Identity, "set SECR_PASSPHRASE for a person, SECR_TOKEN for a machine"},
 		{is(keyring.ErrDamaged), Identity, "restore it from a backup, or make a new one: secr logout, secr login"},
 		{is(vault.ErrNotMember), Identity, "somebody who manages the vault can add this device"},
+	}
+}
+
+// people is what can be wrong with members, devices, roles and those who ask to join.
+func people() []row {
+	return []row{
+		{is(team.ErrProof), Integrity, "somebody altered it, or asks in the invited's place: invite again, by another channel"},
+		{is(team.ErrOtherVault), Integrity, "ask them to run secr join with this vault's invite"},
+		{is(team.ErrInviteExpired), Denied, "secr invite makes a new one"},
+		{is(team.ErrNoMember), NotFound, "secr member ls"},
+		{is(team.ErrNoDevice), NotFound, "secr device ls"},
+		{is(team.ErrNoRole), NotFound, "secr role ls"},
+		{is(team.ErrNoEnvironment), NotFound, "secr env ls"},
+		{is(team.ErrNoInvite), NotFound, "secr invite ls shows the open ones; an invite is good once"},
+		{is(team.ErrTaken), Conflict, "names are used once: choose another"},
+		{is(team.ErrKnownDevice), Conflict, "secr member ls"},
+		{is(team.ErrName), Usage, ""},
+		{is(team.ErrLine), Usage, "copy the whole line, from secrinv1_ to its end"},
+		{is(team.ErrRequest), Usage, "ask them to run secr join again"},
+		{is(paper.ErrCount), Usage, ""},
+		{is(paper.ErrWord), Usage, "compare it with the sheet"},
+		{is(paper.ErrChecksum), Usage, ""},
 	}
 }
 
