@@ -18,7 +18,7 @@ func (a *app) textconvVerb() *cli.Command {
 		long: `What secr git diff, log -p and show use to show a secret's record: its header, its
 name and note as far as you may see them, and a mark instead of the value. No value
 is ever shown.`,
-		example: "secr git log -p -- secrets/production", least: 1, most: 1,
+		example: "secr git log -p -- secrets/production  # runs secr textconv FILE", least: 1, most: 1,
 		run: func(c *cli.Context) error { return a.textconv(c.Context, c.Args().First()) },
 	}.command()
 }
