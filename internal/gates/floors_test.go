@@ -34,6 +34,7 @@ func floors() []floor {
 		{pkg: "vault/snapshot", number: 1},
 		{pkg: "vault/repo", number: 1},
 		{pkg: "audit/receipt", number: 1},
+		{pkg: "audit/cloudlog", number: 1},
 
 		{pkg: "keys/awskms", number: 2},
 		{pkg: "keys/gcpkms", number: 2},
