@@ -12,32 +12,16 @@ import (
 type Variable struct {
 	Name  string
 	Value keys.Secret
-
-	pair string // NAME=value, when it exists already
-}
-
-// Pair is a Variable of which NAME=value has been made already: ten thousand of them
-// need not be copied on the way of every run.
-func Pair(pair string) Variable {
-	name, _, _ := strings.Cut(pair, "=")
-	return Variable{Name: name, pair: pair}
-}
-
-// entry is the variable as an environment has it.
-func (v Variable) entry() string {
-	if v.pair != "" {
-		return v.pair
-	}
-	return v.Name + "=" + string(v.Value.Reveal())
 }
 
 // Sources are what an environment is composed of.
 type Sources struct {
-	Inherited []string // NAME=value, as the process got them
-	Secrets   []Variable
-	Clean     bool // inherit only what any login gives: PATH, HOME, TERM, ...
-	Preserve  bool // an inherited variable wins over a secret
-	KeepOwn   bool // SECR_ variables stay: for git, which starts secr again to show records
+	Inherited []string   // NAME=value, as the process got them
+	Secrets   []Variable // the secrets
+	Pairs     []string   // more secrets, as NAME=value: ten thousand need not be copied
+	Clean     bool       // inherit only what any login gives: PATH, HOME, TERM, ...
+	Preserve  bool       // an inherited variable wins over a secret
+	KeepOwn   bool       // SECR_ variables stay: for git, which starts secr again to show records
 }
 
 // Environment is what a program will get. It holds values: it must not be printed.
@@ -62,16 +46,20 @@ func Compose(s Sources) (Environment, error) {
 
 // compose is Compose for systems whose variable names differ by case, or don't.
 func compose(s Sources, fold bool) (Environment, error) {
-	secrets, err := byName(s.Secrets, fold)
+	secrets, err := byName(s, fold)
 	if err != nil {
 		return Environment{}, err
 	}
 	env := Environment{list: make([]string, 0, len(s.Inherited)+len(secrets))}
-	out := make([]bool, len(secrets)) // secrets that an inherited variable keeps out
+	var out map[int]bool // secrets that an inherited variable keeps out
 	for _, entry := range s.Inherited {
-		name, _ := split(entry)
-		at, clash := slices.BinarySearchFunc(secrets, foldName(name, fold), func(n named, key string) int { return strings.Compare(n.key, key) })
-		differs := clash && entry[len(name):] != secrets[at].entry[len(name):]
+		name, value := split(entry)
+		at, clash := slices.BinarySearchFunc(secrets, name, func(secret, name string) int { return compareNames(secret, name, fold) })
+		differs := false
+		if clash {
+			_, ours := split(secrets[at])
+			differs = ours != value
+		}
 		switch {
 		case !s.KeepOwn && strings.HasPrefix(foldName(name, true), "SECR_"):
 			continue
@@ -81,6 +69,9 @@ func compose(s Sources, fold bool) (Environment, error) {
 			}
 			continue
 		case clash:
+			if out == nil {
+				out = map[int]bool{}
+			}
 			out[at] = true
 			if differs {
 				env.Preserved = append(env.Preserved, name)
@@ -91,9 +82,9 @@ func compose(s Sources, fold bool) (Environment, error) {
 		env.list = append(env.list, entry)
 	}
 	env.first = len(env.list)
-	for i, n := range secrets {
+	for i, entry := range secrets {
 		if !out[i] {
-			env.list = append(env.list, n.entry)
+			env.list = append(env.list, entry)
 		}
 	}
 	env.Overridden = sortedOnce(env.Overridden)
@@ -101,29 +92,49 @@ func compose(s Sources, fold bool) (Environment, error) {
 	return env, nil
 }
 
-// named is a secret's entry under the name that it is compared by.
-type named struct{ key, entry string }
+// byName checks the secrets and returns their entries in the order of their names.
+func byName(s Sources, fold bool) ([]string, error) {
+	entries := s.Pairs
+	if len(s.Secrets) > 0 {
+		entries = make([]string, 0, len(s.Pairs)+len(s.Secrets))
+		entries = append(entries, s.Pairs...)
+		for _, v := range s.Secrets {
+			// Before there is an entry, whose name would end at an = within it.
+			if reason := badName(v.Name); reason != "" {
+				return nil, &NameError{Name: v.Name, Reason: reason}
+			}
+			entries = append(entries, v.Name+"="+string(v.Value.Reveal()))
+		}
+	}
+	compare := func(a, b string) int {
+		name, _ := split(b)
+		return compareNames(a, name, fold)
+	}
+	if !slices.IsSortedFunc(entries, compare) {
+		entries = slices.Clone(entries)
+		slices.SortFunc(entries, compare)
+	}
+	for i, entry := range entries {
+		name, _ := split(entry)
+		reason := badName(name)
+		switch {
+		case reason != "":
+		case strings.IndexByte(entry, 0) >= 0:
+			reason = "has a value with a NUL byte, which no variable can hold: store it as a file"
+		case i > 0 && compare(entries[i-1], entry) == 0:
+			reason = "is there twice"
+		default:
+			continue
+		}
+		return nil, &NameError{Name: name, Reason: reason}
+	}
+	return entries, nil
+}
 
-// byName checks the secrets and sorts them.
-func byName(secrets []Variable, fold bool) ([]named, error) {
-	out := make([]named, len(secrets))
-	for i, v := range secrets {
-		n := named{key: foldName(v.Name, fold), entry: v.entry()}
-		if reason := refused(v.Name, n.entry); reason != "" {
-			return nil, &NameError{Name: v.Name, Reason: reason}
-		}
-		out[i] = n
-	}
-	compare := func(a, b named) int { return strings.Compare(a.key, b.key) }
-	if !slices.IsSortedFunc(out, compare) {
-		slices.SortFunc(out, compare)
-	}
-	for i := 1; i < len(out); i++ {
-		if out[i].key == out[i-1].key {
-			return nil, &NameError{Name: out[i].key, Reason: "is there twice"}
-		}
-	}
-	return out, nil
+// compareNames orders an entry and a name.
+func compareNames(entry, name string, fold bool) int {
+	own, _ := split(entry)
+	return strings.Compare(foldName(own, fold), foldName(name, fold))
 }
 
 // lookup returns the variable that a program would find: the first of its name.
@@ -138,10 +149,11 @@ func (e Environment) lookup(name string) string {
 
 // split cuts an entry at its first equals sign; Windows has names that begin with one.
 func split(entry string) (name, value string) {
-	for i := 1; i < len(entry); i++ {
-		if entry[i] == '=' {
-			return entry[:i], entry[i+1:]
-		}
+	if entry == "" {
+		return "", ""
+	}
+	if at := strings.IndexByte(entry[1:], '='); at >= 0 {
+		return entry[:at+1], entry[at+2:]
 	}
 	return entry, ""
 }
@@ -158,9 +170,9 @@ func sortedOnce(names []string) []string {
 	return slices.Compact(names)
 }
 
-// refused says why a secret can't be a variable: names must be such that every shell and
-// program can read them, and no environment carries a NUL.
-func refused(name, entry string) string {
+// badName says why a secret can't be a variable: every shell and program must be able to
+// read its name.
+func badName(name string) string {
 	if name == "" {
 		return "is no name"
 	}
@@ -170,9 +182,6 @@ func refused(name, entry string) string {
 		if !letter && (i == 0 || c < '0' || c > '9') {
 			return "can't be a variable: letters, digits and _ only, and no digit first"
 		}
-	}
-	if strings.IndexByte(entry, 0) >= 0 {
-		return "has a value with a NUL byte, which no variable can hold: store it as a file"
 	}
 	return ""
 }

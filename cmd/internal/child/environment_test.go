@@ -15,7 +15,7 @@ func secret(name, value string) Variable {
 
 func TestSecretsMergeIntoWhatWasInherited(t *testing.T) {
 	inherited := []string{"PATH=/bin", "A=old", "B=same", "X=1", "A=again", "SECR_TOKEN=t", "HOME=/h", "secr_env=e", "odd", "LC_ALL=C"}
-	secrets := []Variable{secret("C", "a=b\n$x"), Pair("A=new"), secret("B", "same")}
+	secrets := []Variable{secret("C", "a=b\n$x"), secret("A", "new"), secret("B", "same")}
 	for name, c := range map[string]struct {
 		sources                         Sources
 		fold                            bool
@@ -40,6 +40,14 @@ func TestSecretsMergeIntoWhatWasInherited(t *testing.T) {
 		"case doesn't count": {
 			Sources{Inherited: []string{"a=1", "=C:=C:\\x"}, Secrets: secrets[1:2]}, true,
 			[]string{"=C:=C:\\x", "A=new"}, []string{"a"}, nil,
+		},
+		"our own stay for git": {
+			Sources{Inherited: inherited[5:8], KeepOwn: true}, false,
+			[]string{"SECR_TOKEN=t", "HOME=/h", "secr_env=e"}, nil, nil,
+		},
+		"pairs": {
+			Sources{Inherited: inherited[:4], Secrets: secrets[:1], Pairs: []string{"B=same", "A1=x", "A=new"}}, false,
+			[]string{"PATH=/bin", "X=1", "A=new", "A1=x", "B=same", "C=a=b\n$x"}, []string{"A"}, nil,
 		},
 		"an empty value is a value": {
 			Sources{Inherited: []string{"A="}, Secrets: []Variable{secret("A", "")}}, false,
@@ -78,6 +86,20 @@ func TestWhatIsNoVariableIsRefused(t *testing.T) {
 			}
 			if strings.ContainsAny(err.Error(), "\n\x00") || strings.Contains(err.Error(), "x\x00y") {
 				t.Errorf("the error shows too much: %q", err)
+			}
+		})
+	}
+}
+
+func TestPairsAreCheckedToo(t *testing.T) {
+	for name, pairs := range map[string][]string{
+		"no name": {"=x"}, "no pair": {""}, "digit": {"1=x"}, "NUL": {"A=x\x00"}, "twice": {"A=1", "A=2"}, "twice, apart": {"A=1", "B=1", "A=2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Compose(Sources{Pairs: pairs})
+			var bad *NameError
+			if !errors.As(err, &bad) {
+				t.Errorf("error %v, want a *NameError", err)
 			}
 		})
 	}

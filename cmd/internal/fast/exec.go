@@ -34,12 +34,8 @@ func (p place) run(ctx context.Context, o options) (code int, done bool, err err
 	if err != nil {
 		return 0, false, nil
 	}
-	secrets := make([]child.Variable, len(values.Environ))
-	for i, pair := range values.Environ {
-		secrets[i] = child.Pair(pair)
-	}
 	composed, err := child.Compose(child.Sources{
-		Inherited: p.sys.Environ(), Secrets: secrets, Clean: o.clean, Preserve: o.preserve,
+		Inherited: p.sys.Environ(), Pairs: values.Environ, Clean: o.clean, Preserve: o.preserve,
 	})
 	if err != nil {
 		return 0, true, err
