@@ -52,6 +52,7 @@ func floors() []floor {
 		{pkg: "audit", number: 5},
 
 		{pkg: "sync/replica", number: 6},
+		{pkg: "sync/joining", number: 6},
 
 		{pkg: "cmd/internal/...", number: 7, siblings: true},
 
