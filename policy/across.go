@@ -110,13 +110,8 @@ func (p *Policy) checkCloud() error {
 		name     string
 	}
 	count := map[key]int{}
-	active := map[key]int{}
 	for _, c := range p.cloudKeys {
-		k := key{c.value.Provider, c.value.Key}
-		count[k]++
-		if c.value.Active() {
-			active[k]++
-		}
+		count[key{c.value.Provider, c.value.Key}]++
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.cloudKeys)) {
 		c := p.cloudKeys[id].value
@@ -128,8 +123,8 @@ func (p *Policy) checkCloud() error {
 		if number == count[k] {
 			return malformed(CloudKeyPath(id), "id is not the one of its provider, key and number")
 		}
-		if active[k] > 1 || c.Active() && number != count[k]-1 {
-			return malformed(CloudKeyPath(id), "the same cloud key has another entry")
+		if c.Active() && number != count[k]-1 {
+			return malformed(CloudKeyPath(id), "the same cloud key has a later entry")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.environments)) {

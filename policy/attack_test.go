@@ -204,16 +204,36 @@ func TestLimitsAreLimits(t *testing.T) {
 		ana, _ := d.MemberByHandle("ana")
 		d.PutInvite(policy.Invite{ID: policytest.ID(fmt.Sprint(i)), Handle: "x", Expires: 1, By: ana.ID, Verifier: "00"})
 	}
+	roleEpoch := func(n int) func(d *policy.Policy) {
+		return func(d *policy.Policy) {
+			r := policy.Role{Name: "old", Epoch: uint64(n), Recipient: policytest.Recipient("last")}
+			for i := range n - 1 {
+				r.Earlier = append(r.Earlier, policytest.Sum(fmt.Sprint("epoch", i)))
+			}
+			d.PutRole(r)
+		}
+	}
+	environmentEpoch := func(n int) func(d *policy.Policy) {
+		return environment(policy.Staging, func(e *policy.Environment) {
+			for e.Epoch < uint64(n) {
+				c := policytest.Commitments("limit", e.Epoch)
+				e.Epoch++
+				e.EnvironmentCommitments, e.NamesCommitments = append(e.EnvironmentCommitments, c.Environment), append(e.NamesCommitments, c.Names)
+			}
+		})
+	}
 	name := func(n int) func(d *policy.Policy) {
 		return member("ana", func(m *policy.Member) { m.Name = strings.Repeat("n", n) })
 	}
 	for what, c := range map[string]struct{ fits, beyond func(d *policy.Policy) }{
-		"roles":        {some(policy.MaxRoles-3, role), some(policy.MaxRoles-2, role)},
-		"environments": {some(policy.MaxEnvironments-3, env), some(policy.MaxEnvironments-2, env)},
-		"devices":      {some(policy.MaxDevices-1, device), some(policy.MaxDevices, device)},
-		"cloud keys":   {some(policy.MaxCloudKeys, cloud), some(policy.MaxCloudKeys+1, cloud)},
-		"invites":      {some(policy.MaxInvites, invite), some(policy.MaxInvites+1, invite)},
-		"a name":       {name(policy.MaxText), name(policy.MaxText + 1)},
+		"roles":                  {some(policy.MaxRoles-3, role), some(policy.MaxRoles-2, role)},
+		"environments":           {some(policy.MaxEnvironments-3, env), some(policy.MaxEnvironments-2, env)},
+		"devices":                {some(policy.MaxDevices-1, device), some(policy.MaxDevices, device)},
+		"cloud keys":             {some(policy.MaxCloudKeys, cloud), some(policy.MaxCloudKeys+1, cloud)},
+		"invites":                {some(policy.MaxInvites, invite), some(policy.MaxInvites+1, invite)},
+		"a role's epoch":         {roleEpoch(policy.MaxEpoch), roleEpoch(policy.MaxEpoch + 1)},
+		"an environment's epoch": {environmentEpoch(policy.MaxEpoch), environmentEpoch(policy.MaxEpoch + 1)},
+		"a name":                 {name(policy.MaxText), name(policy.MaxText + 1)},
 	} {
 		t.Run(what, func(t *testing.T) {
 			check := func(edit func(d *policy.Policy)) error {

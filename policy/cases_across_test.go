@@ -61,6 +61,9 @@ func crossCases() map[string]vectorCase {
 		"cloud-key-id": {why: "an id of nothing", change: edited(func(d *policy.Policy) {
 			d.PutCloudKey(policy.CloudKey{ID: policytest.ID("x"), Provider: policy.AWS, Key: "arn:aws:kms:eu-central-1:123456789012:alias/other"})
 		})},
+		"cloud-key-id-retired": {why: "an id of nothing, of an entry that is retired", change: edited(func(d *policy.Policy) {
+			d.PutCloudKey(policy.CloudKey{ID: policytest.ID("x"), Provider: policy.GCP, Key: "projects/acme-prod/locations/global/keyRings/r/cryptoKeys/k", Retired: true})
+		})},
 		"cloud-key-needed-retired": {why: "an environment needs a cloud key that is retired", change: edited(cloudKey(gcp(), func(c *policy.CloudKey) { c.Retired = true }))},
 	}
 }

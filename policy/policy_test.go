@@ -75,8 +75,74 @@ func TestRemovingAManagerTurnsEverything(t *testing.T) {
 	}
 }
 
-func TestRecipientChecksTheRealThing(t *testing.T) {
-	if err := policy.CheckRecipient(policytest.Recipient("x")); err != nil {
-		t.Error(err)
+func TestNobodyHasALevelWhereAllIsOver(t *testing.T) {
+	p := crowd(t)
+	ben, _ := p.MemberByHandle("ben")
+	if p.Level(ben.ID, policy.Staging) != policy.Write {
+		t.Fatal("ben writes staging")
+	}
+	next := policytest.Edit(t, p, environment(policy.Staging, func(e *policy.Environment) { e.Retired = true }))
+	for _, q := range []struct {
+		p      *policy.Policy
+		member string
+		env    string
+	}{
+		{next, ben.ID, policy.Staging},
+		{p, ben.ID, "nowhere"},
+		{p, policytest.ID("nobody"), policy.Staging},
+		{p, idOf("dan"), policy.Development},
+	} {
+		if got := q.p.Level(q.member, q.env); got != policy.None {
+			t.Errorf("%s on %s: %s", q.member, q.env, got)
+		}
+	}
+}
+
+func TestKeyFilesSayWhatTheyHoldAndForWhom(t *testing.T) {
+	p := crowd(t)
+	got := map[string]policy.KeyFile{}
+	for _, ref := range []policy.KeyRef{
+		{Kind: policy.RoleKey, Name: policy.Developer}, {Kind: policy.EnvironmentKey, Name: "guarded"},
+		{Kind: policy.EnvironmentKey, Name: policy.Production}, {Kind: policy.AuditKey},
+	} {
+		for _, f := range p.KeyFiles(ref) {
+			got[f.Path] = f
+		}
+	}
+	to := func(role string) string { r, _ := p.Role(role); return r.Recipient }
+	want := map[string]policy.KeyFile{
+		"keys/roles/developer/1/" + idOf("ben") + ".age":      {Kind: policy.WrapRole, Recipient: policytest.Device("ben").Recipient},
+		"keys/roles/developer/1/" + idOf("ben 2") + ".age":    {Kind: policy.WrapRole, Recipient: policytest.Device("ben 2").Recipient},
+		"keys/roles/developer/1/" + aws() + ".age":            {Kind: policy.WrapRole, CloudKey: aws()},
+		"keys/roles/developer/1/@admin.age":                   {Kind: policy.WrapRole, Recipient: to(policy.Admin)},
+		"keys/environments/guarded/1/ops.names":               {Kind: policy.WrapNames, Recipient: to("ops")},
+		"keys/environments/guarded/1/ops.age":                 {Kind: policy.WrapRoleShare, Recipient: to("ops")},
+		"keys/environments/guarded/1/cloud/" + gcp() + ".age": {Kind: policy.WrapCloudShare, CloudKey: gcp()},
+		"keys/environments/production/1/developer.names":      {Kind: policy.WrapNames, Recipient: to(policy.Developer)},
+		"keys/environments/production/1/admin.names":          {Kind: policy.WrapNames, Recipient: to(policy.Admin)},
+		"keys/environments/production/1/admin.age":            {Kind: policy.WrapEnvironment, Recipient: to(policy.Admin)},
+		"keys/audit/1/admin.age":                              {Kind: policy.WrapAudit, Recipient: to(policy.Admin)},
+	}
+	for path, f := range got {
+		f.Path = ""
+		got[path] = f
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTurnsAreInOrder(t *testing.T) {
+	p := crowd(t)
+	draft := p.Clone()
+	retire(t, draft, "ben")
+	draft.PutAudit(draft.Audit().Turned(policytest.Recipient("a")))
+	var got []string
+	for _, ref := range policy.Turns(p, draft) {
+		got = append(got, ref.String())
+	}
+	want := []string{"role developer", "environment development", "environment production", "environment staging", "audit"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -71,6 +71,20 @@ func TestRecipientHasOneSpellingAndCanBeEncryptedTo(t *testing.T) {
 	}
 }
 
+// TestCharacterOutsideBech32CannotHideBehindTheChecksum builds the second spelling that
+// a checksum over more than five bits would let through: the two bits that are too many
+// are taken back by the character before.
+func TestCharacterOutsideBech32CannotHideBehindTheChecksum(t *testing.T) {
+	const charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+	good := policytest.Recipient("good")
+	at := strings.IndexByte(good[len("age1pq1")+1:], 'l') + len("age1pq1") + 1
+	before := charset[strings.IndexByte(charset, good[at-1])^3]
+	forged := good[:at-1] + string(before) + "b" + good[at+1:]
+	if err := policy.CheckRecipient(forged); err == nil || !strings.Contains(err.Error(), "character") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // flip gives another character of Bech32.
 func flip(c byte) string {
 	if c == 'q' {
