@@ -60,6 +60,9 @@ func foundingAttacks() map[string]foundingAttack {
 			d.Sign = mal.Signer.SignCommit
 			d.Change = func(c *change.Draft) { c.Author.Device = mal.Device.ID }
 		}},
+		"the founder's key in the name of another device": {"signature", chain.BadSignature, func(w *chaintest.World, d *chaintest.Draft) {
+			d.Change = func(c *change.Draft) { c.Author.Device = w.NewActor("mal").Device.ID }
+		}},
 		"another file": {"path", chain.Malformed, func(_ *chaintest.World, d *chaintest.Draft) { d.Files["README.md"] = []byte("x") }},
 		"a link in the tree": {"tree", chain.Tampered, func(_ *chaintest.World, d *chaintest.Draft) {
 			d.Extra = []chaintest.Extra{{Mode: "120000", Name: "x", Data: []byte("/")}}

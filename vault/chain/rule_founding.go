@@ -53,14 +53,12 @@ func checkFoundingPaths(j *judgement) *Error {
 }
 
 // checkFounder holds the founding policy to vault.json: the founder is a member who
-// manages, by the device and with the signature that vault.json has.
+// manages, by the device that vault.json has.
 func checkFounder(j *judgement) *Error {
 	m, d, ok := j.policy.Device(j.founding.DeviceID())
 	switch {
 	case !ok || m.ID != d.ID || !m.Active() || !d.Active():
 		return fail(Denied, "the founder's device is not the first one of a member")
-	case d.Join != j.founding.Join || d.Invite != "":
-		return fail(BadSignature, "the founder's device has another join signature than vault.json")
 	case m.Handle != j.change.Author.Handle:
 		return fail(Denied, "it is made in the name of %q by a device of %s", j.change.Author.Handle, m.Handle)
 	case !j.policy.Manages(m.ID):
