@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/change"
@@ -14,11 +15,11 @@ import (
 // Filter says what somebody wants to see. Empty fields let everything pass.
 type Filter struct {
 	Environment string
-	Member      string // handle
-	Action      string // of a change: set, delete, rotate, member-added, ...; of a reading: run, get, ...
-	Since       int64  // Unix seconds, the first that counts
-	Until       int64  // the first that doesn't; 0 is for ever
-	Secret      string // id, in Environment or, without that, in any
+	Member      string   // handle
+	Action      string   // of a change: set, delete, rotate, member-added, ...; of a reading: run, get, ...
+	Since       int64    // Unix seconds, the first that counts
+	Until       int64    // the first that doesn't; 0 is for ever
+	Secrets     []string // ids, any of them
 }
 
 // when says whether a time passes.
@@ -29,12 +30,12 @@ func (f Filter) who(handle string) bool { return f.Member == "" || f.Member == h
 // operations is what passes of a change. A change of nothing, a checkpoint, passes
 // only where no part is asked for.
 func (f Filter) operations(all []Operation) ([]Operation, bool) {
-	if f.Environment == "" && f.Action == "" && f.Secret == "" {
+	if f.Environment == "" && f.Action == "" && len(f.Secrets) == 0 {
 		return all, true
 	}
 	var out []Operation
 	for _, o := range all {
-		if (f.Environment == "" || f.Environment == o.Environment) && (f.Action == "" || f.Action == o.Action) && (f.Secret == "" || f.Secret == o.Secret) {
+		if (f.Environment == "" || f.Environment == o.Environment) && (f.Action == "" || f.Action == o.Action) && (len(f.Secrets) == 0 || slices.Contains(f.Secrets, o.Secret)) {
 			out = append(out, o)
 		}
 	}
@@ -47,7 +48,7 @@ func action(words string) string { return strings.ReplaceAll(words, " ", "-") }
 // reading is a filter with what it takes to judge receipts that say "all".
 type reading struct {
 	Filter
-	lives map[string][]life // of the secret, by environment
+	lives map[string][][]life // of the secrets, by environment
 }
 
 // life is from which change on a secret had a value, or had none.
@@ -56,22 +57,23 @@ type life struct {
 	live bool
 }
 
-// reading works out when the secret that the filter is about had a value.
+// reading works out when the secrets that the filter is about had a value.
 func (f Filter) reading(ctx context.Context, v *vault.Vault) (reading, error) {
-	r := reading{Filter: f, lives: map[string][]life{}}
-	if f.Secret == "" {
-		return r, nil
-	}
+	r := reading{Filter: f, lives: map[string][][]life{}}
 	for _, e := range v.Policy().Environments() {
 		if f.Environment != "" && f.Environment != e.Name {
 			continue
 		}
-		if entry, ok := v.State().Secret(e.Name, f.Secret); ok {
+		for _, id := range f.Secrets {
+			entry, ok := v.State().Secret(e.Name, id)
+			if !ok {
+				continue
+			}
 			lives, err := lives(ctx, v, entry)
 			if err != nil {
 				return r, err
 			}
-			r.lives[e.Name] = lives
+			r.lives[e.Name] = append(r.lives[e.Name], lives)
 		}
 	}
 	return r, nil
@@ -104,23 +106,18 @@ func (r reading) passes(x Read) bool {
 	switch {
 	case !r.when(x.Time), r.Environment != "" && r.Environment != x.Environment, r.Action != "" && r.Action != x.Action:
 		return false
-	case r.Secret == "":
+	case len(r.Filter.Secrets) == 0:
 		return true
 	case x.All:
-		return r.lived(x.Environment, x.Seq)
+		return slices.ContainsFunc(r.lives[x.Environment], func(all []life) bool { return lived(all, x.Seq) })
 	}
-	for _, s := range x.Secrets {
-		if s.ID == r.Secret {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.Secrets, func(s receipt.Secret) bool { return slices.Contains(r.Filter.Secrets, s.ID) })
 }
 
-// lived says whether the secret had a value in the state that a change left.
-func (r reading) lived(environment string, seq uint64) bool {
+// lived says whether a secret had a value in the state that a change left.
+func lived(all []life, seq uint64) bool {
 	was := false
-	for _, l := range r.lives[environment] {
+	for _, l := range all {
 		if l.seq > seq {
 			break
 		}

@@ -18,6 +18,14 @@ type Event struct {
 	Read   *Read
 }
 
+// seq is the number of the change, or of the one whose state was read.
+func (e Event) seq() uint64 {
+	if e.Change != nil {
+		return e.Change.Seq
+	}
+	return e.Read.Seq
+}
+
 // LogOptions say what [Log] goes through.
 type LogOptions struct {
 	Filter  Filter
@@ -115,10 +123,14 @@ type merger []*head
 func (m merger) Len() int { return len(m) }
 
 func (m merger) Less(i, j int) bool {
-	if m[i].time != m[j].time {
-		return m[i].time < m[j].time
+	switch a, b := m[i], m[j]; {
+	case a.time != b.time:
+		return a.time < b.time
+	case a.event.seq() != b.event.seq(): // a reading comes after the change whose state it read
+		return a.event.seq() < b.event.seq()
+	default:
+		return a.order < b.order
 	}
-	return m[i].order < m[j].order
 }
 
 func (m merger) Swap(i, j int) { m[i], m[j] = m[j], m[i] }

@@ -90,9 +90,9 @@ func TestTheLogIsFiltered(t *testing.T) {
 		"action of a change":    {audit.Filter{Action: "delete"}, 1},
 		"action of policy":      {audit.Filter{Action: "member-added"}, 3},
 		"environment":           {audit.Filter{Environment: "staging", Action: "set"}, 0},
-		"secret":                {audit.Filter{Secret: id}, 4}, // set, read, read all, delete
-		"secret, a reading":     {audit.Filter{Secret: id, Action: "run"}, 2},
-		"secret of another env": {audit.Filter{Secret: id, Environment: "staging"}, 0},
+		"secret":                {audit.Filter{Secrets: []string{id}}, 4}, // set, read, read all, delete
+		"secret, a reading":     {audit.Filter{Secrets: []string{id}, Action: "run"}, 2},
+		"secret of another env": {audit.Filter{Secrets: []string{id}, Environment: "staging"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := told(t, w.ana, audit.LogOptions{Filter: c.filter, Branch: w.ana.branch(), Changes: true})

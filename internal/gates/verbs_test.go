@@ -14,7 +14,7 @@ import (
 // and then goes away.
 func soon() []string {
 	return strings.Fields(`sync push pull clone status remote diff rollback member invite join offboard device
-		recovery role kms token promote template check stale audit can why who scan lock edit inject`)
+		recovery role kms token promote template check stale can why who scan lock edit inject`)
 }
 
 // commands collects the names of all commands of a file: values of cli.Command, and of

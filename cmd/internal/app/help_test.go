@@ -95,6 +95,7 @@ func TestEveryFieldOfJSONIsDocumented(t *testing.T) {
 	for _, doc := range []any{
 		getJSON{}, lsJSON{}, historyJSON{}, logJSON{}, writtenJSON{}, importJSON{}, envListJSON{}, whoamiJSON{}, doctorJSON{}, versionJSON{}, errorJSON{},
 		kmsListJSON{}, tokenListJSON{}, tokenIssuedJSON{}, roleListJSON{}, diffJSON{}, bisectJSON{},
+		auditEventJSON{}, verdictJSON{}, exportedJSON{}, unlocksJSON{},
 		invitedJSON{}, inviteListJSON{}, memberListJSON{}, deviceListJSON{}, offboardJSON{}, canJSON{}, whoJSON{},
 	} {
 		check(reflect.TypeOf(doc))

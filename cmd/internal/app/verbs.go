@@ -20,6 +20,7 @@ func (a *app) verbs() []*cli.Command {
 		a.exportVerb(),
 		a.historyVerb(),
 		a.logVerb(),
+		a.auditVerb(),
 		a.diffVerb(),
 		a.rollbackVerb(),
 		a.bisectVerb(),

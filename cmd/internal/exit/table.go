@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/secr/secr/audit"
+	"github.com/secr/secr/audit/cloudlog"
 	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/clouds"
 	"github.com/secr/secr/cmd/internal/dotenv"
@@ -65,6 +67,8 @@ func broken() []row {
 		{is(&chain.Error{Class: chain.NewerFormat}), Failed, "update secr: the vault is of a newer format"},
 		{as[*chain.Error], Integrity, ask},
 		{as[*vault.IntegrityError], Integrity, ask},
+		{as[*audit.Finding], Integrity, "secr audit verify shows the proof"},
+		{is(audit.ErrProof), Integrity, "ask its sender for it again"},
 		{is(repo.ErrNotFound), Integrity, look},
 		{is(repo.ErrDamaged), Integrity, look},
 		{is(repo.ErrMalformed), Integrity, ask},
@@ -154,6 +158,7 @@ func strangers() []row {
 		{cloudClass(cloud.WrongContext), Integrity, "the wrapped key was moved or replaced: ask your team"},
 		{is(vault.ErrCloud), Failed, "secr kms test"},
 		{as[*local.LockedError], Failed, "wait for that process, or end it"},
+		{is(cloudlog.ErrFormat), Failed, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
 		{as[*child.NameError], Failed, "secr run --except leaves it out"},
 		{as[*child.TooLargeError], Failed, ""},
 	}
