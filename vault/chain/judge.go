@@ -104,6 +104,7 @@ type judgement struct {
 	root      *dir
 	policy    *policy.Policy
 	policyErr error
+	plan      *keyPlan // once it was asked for
 }
 
 // judge asks the rules of a table and makes the state that the change leaves.

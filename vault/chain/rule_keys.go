@@ -40,8 +40,13 @@ type keyPlan struct {
 	gone  []string        // files to delete, sorted
 }
 
-func (j *judgement) keyPlan() keyPlan {
-	plan := keyPlan{added: map[string]bool{}}
+// keyPlan works the plan out when it is first asked for.
+func (j *judgement) keyPlan() *keyPlan {
+	if j.plan != nil {
+		return j.plan
+	}
+	plan := &keyPlan{added: map[string]bool{}}
+	j.plan = plan
 	if j.policy == j.old.policy {
 		return plan
 	}
