@@ -108,7 +108,6 @@ func (a *app) admit(ctx context.Context, o admitOptions) error {
 	if err := a.governIn(ctx, s, g); err != nil {
 		return err
 	}
-	a.note("%s is in", g.subject[len("admit "):])
 	return a.answered(ctx, s, w, c)
 }
 
@@ -179,7 +178,10 @@ func (a *app) admission(s *session, c candidate, o admitOptions) (governing, err
 		device.Name = o.device
 	}
 	if o.asDevice {
-		return governing{subject: "admit " + handle + "/" + device.Name, edit: team.AddDevice(handle, device), noSync: o.noSync}, nil
+		if m, ok := s.vault.Policy().MemberByHandle(handle); ok && o.device == "" {
+			device.Name = freeName(m, device.Name)
+		}
+		return governing{subject: "admit " + handle + "/" + device.Name, done: handle + "/" + device.Name + " is in", edit: team.AddDevice(handle, device), noSync: o.noSync}, nil
 	}
 	admission := team.Admission{Handle: handle, Name: c.request.Name, Email: c.request.Email, Kind: policy.Person, Roles: o.roles, Device: device}
 	if c.match.Proved {
@@ -196,7 +198,7 @@ func (a *app) admission(s *session, c candidate, o admitOptions) (governing, err
 		return governing{}, err
 	}
 	a.warnLookAlikes(s.vault.Policy(), handle)
-	return governing{subject: "admit " + handle, edit: team.Admit(admission), noSync: o.noSync}, nil
+	return governing{subject: "admit " + handle, done: handle + " is in", edit: team.Admit(admission), noSync: o.noSync}, nil
 }
 
 // confirmAdmission asks once. That it is the invited who asks is proved.

@@ -71,14 +71,14 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.who, err = a.identityOrNew(ctx, home, o.profile); err != nil {
-		return err
-	}
 	way, err := a.joinWay(ctx, s, line, o)
 	if err != nil {
 		return err
 	}
 	if err := a.obtainJoined(ctx, s, way, line); err != nil {
+		return err
+	}
+	if s.who, err = a.identityOrNew(ctx, home, o.profile); err != nil {
 		return err
 	}
 	r, err := a.request(ctx, s, line, o)

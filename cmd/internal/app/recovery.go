@@ -60,11 +60,10 @@ func (a *app) recoveryCreate(ctx context.Context, noSync bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.governIn(ctx, s, governing{subject: "add a recovery device of " + me.Member.Handle, edit: edit, noSync: noSync}); err != nil {
-		return err
-	}
-	a.note("made %s: it counts from now on. Nothing on this machine remembers the words", name)
-	return nil
+	return a.governIn(ctx, s, governing{
+		subject: "add a recovery device of " + me.Member.Handle, edit: edit, noSync: noSync,
+		done: "made " + name + "; nothing on this machine remembers the words",
+	})
 }
 
 // newSheet shows the words of a new recovery device, and gives the edit that makes
@@ -183,9 +182,6 @@ func (a *app) recoveryUse(ctx context.Context, o recoveryUseOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.who, err = a.identityOrNew(ctx, s.home, o.profile); err != nil {
-		return err
-	}
 	w, err := a.way(ctx, s, o.remote)
 	if err != nil {
 		return err
@@ -220,6 +216,9 @@ func (a *app) recover(ctx context.Context, s *session, w way, o recoveryUseOptio
 			WithHint("is it the sheet of another vault, or one that was replaced?")
 	}
 	if err != nil {
+		return err
+	}
+	if s.who, err = a.identityOrNew(ctx, s.home, o.profile); err != nil {
 		return err
 	}
 	own, err := s.who.seed(ctx)

@@ -50,7 +50,8 @@ func (a *app) share(_ context.Context, _ *session, _ way, _ bool) error {
 
 // governing is one change of policy that is shared at once.
 type governing struct {
-	subject string
+	subject string // of the change
+	done    string // what is said when it is made; empty is nothing
 	edit    func(*policy.Policy) error
 	dryRun  bool
 	noSync  bool
@@ -97,6 +98,9 @@ func (a *app) governIn(ctx context.Context, s *session, g governing) error {
 	a.reportGoverned(report)
 	if !report.Changed() {
 		return nil
+	}
+	if g.done != "" {
+		a.note("%s", g.done)
 	}
 	w, err := a.way(ctx, s, "")
 	if err != nil {
