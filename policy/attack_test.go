@@ -204,6 +204,20 @@ func TestLimitsAreLimits(t *testing.T) {
 		ana, _ := d.MemberByHandle("ana")
 		d.PutInvite(policy.Invite{ID: policytest.ID(fmt.Sprint(i)), Handle: "x", Expires: 1, By: ana.ID, Verifier: "00"})
 	}
+	template := func(n int) func(d *policy.Policy) {
+		t := policy.Template{Environment: policy.Staging}
+		for i := range n {
+			t.Entries = append(t.Entries, policy.TemplateEntry{Name: fmt.Sprintf("N%05d", i), Type: policy.TypeString})
+		}
+		return func(d *policy.Policy) { d.PutTemplate(t) }
+	}
+	allowed := func(n int) func(d *policy.Policy) {
+		return environment(policy.Staging, func(e *policy.Environment) {
+			for i := range n {
+				e.AllowNames = append(e.AllowNames, fmt.Sprintf("N%05d", i))
+			}
+		})
+	}
 	roleEpoch := func(n int) func(d *policy.Policy) {
 		return func(d *policy.Policy) {
 			r := policy.Role{Name: "old", Epoch: uint64(n), Recipient: policytest.Recipient("last")}
@@ -231,6 +245,8 @@ func TestLimitsAreLimits(t *testing.T) {
 		"devices":                {some(policy.MaxDevices-1, device), some(policy.MaxDevices, device)},
 		"cloud keys":             {some(policy.MaxCloudKeys, cloud), some(policy.MaxCloudKeys+1, cloud)},
 		"invites":                {some(policy.MaxInvites, invite), some(policy.MaxInvites+1, invite)},
+		"a template":             {template(policy.MaxTemplateEntries), template(policy.MaxTemplateEntries + 1)},
+		"allowed names":          {allowed(policy.MaxAllowedNames), allowed(policy.MaxAllowedNames + 1)},
 		"a role's epoch":         {roleEpoch(policy.MaxEpoch), roleEpoch(policy.MaxEpoch + 1)},
 		"an environment's epoch": {environmentEpoch(policy.MaxEpoch), environmentEpoch(policy.MaxEpoch + 1)},
 		"a name":                 {name(policy.MaxText), name(policy.MaxText + 1)},

@@ -248,6 +248,21 @@ func shapeCases() map[string]vectorCase {
 		"device-name":             {why: "a device's name in upper case", change: text(cleo, `"name": "laptop"`, `"name": "Laptop"`)},
 		"device-kind":             {why: "an unknown kind of device", change: text(cleo, `"kind": "machine"`, `"kind": "phone"`)},
 		"device-invite":           {why: "an invite that is no id", change: text(cleo, `"invite": ""`, `"invite": "x"`)},
+		"device-expires":          {why: "a device's time after 9999", change: edited(member("cleo", func(m *policy.Member) { m.Devices[0].Expires = policy.MaxTime + 1 }))},
+		"environment-kms-order": {why: "require_kms is sorted", change: edited(environment("guarded", func(e *policy.Environment) {
+			e.RequireKMS = sortedIDs(aws(), gcp())
+			slices.Reverse(e.RequireKMS)
+		}))},
+		"environment-kms-twice": {why: "a cloud key twice", change: edited(environment("guarded", func(e *policy.Environment) { e.RequireKMS = []string{gcp(), gcp()} }))},
+		"cloud-roles-order":     {why: "a cloud key's roles are sorted", change: edited(cloudKey(aws(), func(c *policy.CloudKey) { c.Roles = []string{policy.Viewer, policy.Developer} }))},
+		"cloud-waiting-order": {why: "and those it waits for", change: edited(cloudKey(aws(), func(c *policy.CloudKey) {
+			c.Roles, c.Waiting = []string{policy.Developer, policy.Viewer}, []string{policy.Viewer, policy.Developer}
+		}))},
+		"invite-roles-order": {why: "an invite's roles are sorted", change: edited(func(d *policy.Policy) {
+			i, _ := d.Invite(policytest.ID("invite"))
+			i.Roles = []string{policy.Viewer, policy.Developer}
+			d.PutInvite(i)
+		})},
 		"device-join-short":       {why: "a join signature of 63 bytes", change: text(cleo, `"join": "6a`, `"join": "`)},
 		"role-grant-none":         {why: "none can't be granted", change: text(viewerPath(), `"staging": "list"`, `"staging": "none"`)},
 		"role-grant-unknown":      {why: "an unknown level", change: text(viewerPath(), `"staging": "list"`, `"staging": "admin"`)},
