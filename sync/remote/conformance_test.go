@@ -2,7 +2,6 @@ package remote_test
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/secr/secr/keys"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/remote/remotetest"
 	"github.com/secr/secr/vault/repo"
@@ -90,24 +88,13 @@ func conform(t *testing.T, claim func(*lab)) {
 }
 
 func builtin(t *testing.T, h *remotetest.Host, _ ...string) (remote.Transport, *[]string) {
-	notes := &[]string{}
-	o := remote.BuiltinOptions{Note: func(s string) { *notes = append(*notes, s) }}
-	if h.CA != "" {
-		o.Roots = x509.NewCertPool()
-		text, err := os.ReadFile(h.CA)
-		if err != nil || !o.Roots.AppendCertsFromPEM(text) {
-			t.Fatalf("%s: %v", h.CA, err)
-		}
-	}
-	if h.User != "" {
-		o.Login = func(context.Context, remote.URL) (remote.Login, error) {
-			return remote.Login{User: h.User, Password: keys.NewSecret([]byte(h.Password))}, nil
-		}
-	}
+	t.Helper()
 	if h.Key == "" {
 		h.Key = remotetest.Keygen(t)
 	}
-	o.SSH = remote.SSHOptions{User: "nobody", Keys: []string{h.Key}, KnownHosts: []string{h.KnownHosts}}
+	notes := &[]string{}
+	o := remotetest.BuiltinOptions(t, h)
+	o.SSH.User, o.Note = "nobody", func(s string) { *notes = append(*notes, s) }
 	return remote.NewBuiltin(o), notes
 }
 

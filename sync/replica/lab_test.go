@@ -26,6 +26,8 @@ type lab struct {
 	dir   string // the host's bare repository
 	url   remote.URL
 	clock time.Time
+	// transport makes the way to the host; nil is the built-in one.
+	transport func() remote.Transport
 }
 
 func newLab(t testing.TB) *lab {
@@ -49,6 +51,11 @@ type machine struct {
 
 func (l *lab) machine() *machine {
 	l.t.Helper()
+	return l.machineWith(keys.NewSeed())
+}
+
+func (l *lab) machineWith(seed keys.Seed) *machine {
+	l.t.Helper()
 	dir := l.t.TempDir()
 	home, err := local.NewHome(func(name string) string {
 		if name == "SECR_HOME" {
@@ -59,7 +66,11 @@ func (l *lab) machine() *machine {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return &machine{l: l, home: home, seed: keys.NewSeed(), transport: remote.NewBuiltin(remote.BuiltinOptions{})}
+	m := &machine{l: l, home: home, seed: seed, transport: remote.NewBuiltin(remote.BuiltinOptions{})}
+	if l.transport != nil {
+		m.transport = l.transport()
+	}
+	return m
 }
 
 func (m *machine) native() *machine {

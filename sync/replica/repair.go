@@ -42,7 +42,8 @@ const (
 // Repair puts the newest valid head back on a branch that somebody spoiled: the only push
 // that moves a branch otherwise than forward, and only from exactly the head that was
 // seen. It never drops a change that verifies; the bad head stays here as evidence. Any
-// member may do it. A fork needs somebody who manages and a choice.
+// member may do it. Which side of a fork stays on the branch is for somebody who manages to
+// choose; anybody may follow that choice on his own machine, with [KeepTheirs].
 func (r *Replica) Repair(ctx context.Context, keep Keep) (Repaired, error) {
 	who, err := r.vault.Identity(ctx)
 	if err != nil {
@@ -59,11 +60,11 @@ func (r *Replica) Repair(ctx context.Context, keep Keep) (Repaired, error) {
 		return Repaired{}, err
 	}
 	if bad.Kind == Forked || bad.Kind == OtherVault {
-		if keep == KeepNothing || !r.vault.Policy().Manages(who.Member.ID) {
-			return Repaired{Bad: bad}, errors.Join(ErrChoose, bad)
-		}
 		if keep == KeepTheirs {
 			return r.yield(ctx, bad)
+		}
+		if keep == KeepNothing || !r.vault.Policy().Manages(who.Member.ID) {
+			return Repaired{Bad: bad}, errors.Join(ErrChoose, bad)
 		}
 	}
 	best, err := r.best(ctx, bad)
