@@ -243,6 +243,18 @@ func TestMakeFolderIsPrivate(t *testing.T) {
 	}
 }
 
+func TestALinkThatAnotherUserMadeIsNoFolder(t *testing.T) {
+	root := t.TempDir()
+	link := filepath.Join(root, "link")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	giveAway(t, link)
+	if err := MakeFolder(link); !errors.Is(err, ErrSymlink) {
+		t.Error(err)
+	}
+}
+
 func TestTracedFolderStepsCanFail(t *testing.T) {
 	full := Traced(func(op Op) error {
 		if op.Kind == OpMakeFolder {

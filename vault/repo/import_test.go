@@ -175,6 +175,56 @@ func TestADeepChainOfDeltasIsRefused(t *testing.T) {
 	}
 }
 
+func TestLimitsOfAPackHoldOneByOne(t *testing.T) {
+	var entries [][]byte
+	for i := range 10 {
+		content := fmt.Sprintf("%01000d", i)
+		entries = append(entries, rawEntry(kindBlob, len(content), nil, content))
+	}
+	pack := rawPack{entries: entries}.bytes()
+	path := filepath.Join(t.TempDir(), "pack")
+	write(t, path, string(pack))
+	for name, lower := range map[string]func(*Limits){
+		"bytes":   func(l *Limits) { l.Bytes = int64(len(pack)) - 1 },
+		"objects": func(l *Limits) { l.Objects = 9 },
+		"object":  func(l *Limits) { l.Object = 999 },
+		"work":    func(l *Limits) { l.Work = 9999 },
+	} {
+		limits := Limits{Bytes: int64(len(pack)), Objects: 10, Object: 1000, Work: 10000}
+		if _, _, err := indexPack(t.Context(), newStore(t.TempDir()), path, limits); err != nil {
+			t.Errorf("within all limits: %v", err)
+		}
+		lower(&limits)
+		if _, _, err := indexPack(t.Context(), newStore(t.TempDir()), path, limits); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAnIndexedPackIsBoundedToo is for a pack that came with an index, from
+// native git: nothing was checked when it came.
+func TestAnIndexedPackIsBoundedToo(t *testing.T) {
+	r := testRepo(t)
+	w, err := newPackWriter(r.disk, r.store.packFolder(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := make([]byte, objectLimit+1)
+	absurd := append(entryHeader(nil, kindBlob, 1<<39), deflated("x")...)
+	long := append(entryHeader(nil, kindCommit, commitLimit+1), deflated(strings.Repeat("x", commitLimit+1))...)
+	if err := errors.Join(w.add(BlobHash(large), kindBlob, large), w.addRaw(Hash{1}, absurd), w.addRaw(Hash{2}, long)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.finish(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{second(r.Blob(BlobHash(large))), second(r.Blob(Hash{1})), second(r.Commit(Hash{2}))} {
+		if !errors.Is(err, ErrTooLarge) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAnEndlessPackIsCutOff(t *testing.T) {
 	r := testRepo(t)
 	q := quarantine(t, r)

@@ -99,7 +99,7 @@ func (x *index) load() error {
 // find returns where an object starts in the pack, or false.
 func (x *index) find(h Hash) (int64, bool, error) {
 	x.lookups++
-	if x.lookups == indexEager {
+	if x.whole == nil && x.lookups >= indexEager {
 		if err := x.load(); err != nil {
 			return 0, false, err
 		}

@@ -179,11 +179,6 @@ func (x *indexer) scanEntry(r *offsetReader, i *inflateFrom) error {
 	if e.kind.plain() {
 		return x.found(&o, e.kind, data, true)
 	}
-	if _, result, _, err := deltaSizes(data); err != nil {
-		return err
-	} else if result > uint64(x.limits.Object) {
-		return tooLarge("an object of %d bytes in a pack", result)
-	}
 	x.objects = append(x.objects, o)
 	x.deltas = append(x.deltas, len(x.objects)-1)
 	return nil

@@ -18,8 +18,12 @@ const (
 	// about before they are packed together.
 	mergePacks = 24
 	mergeLoose = 256
-	// mergeSmall is what a pack may always weigh and still be merged.
+	// mergeSmall is what a pack may always weigh and still be merged. One of
+	// mergeLarge stays as it is, so that nobody waits for long, until there are
+	// mergeMany of them.
 	mergeSmall = 512 << 10
+	mergeLarge = 4 << 20
+	mergeMany  = 48
 	// nativeObjects is how many objects may lie outside the largest pack
 	// before native git, which finds better deltas, packs everything again.
 	nativeObjects = 8000
@@ -155,7 +159,8 @@ func smallPacks(packs []*pack) ([]*pack, error) {
 	var small []*pack
 	sum := int64(0)
 	for _, s := range all {
-		if s.size > max(mergeSmall, 2*sum) {
+		large := s.size > mergeLarge && len(all)-len(small) <= mergeMany
+		if large || s.size > max(mergeSmall, 2*sum) {
 			break
 		}
 		small = append(small, s.pack)

@@ -2,11 +2,16 @@ package repo
 
 import (
 	"context"
+	crand "crypto/rand"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,6 +154,88 @@ func TestReadersGoOnWhilePacksAreMerged(t *testing.T) {
 	}
 	if d := cmp.Diff(files, allFiles(t, reader, treeOf(t, reader, c))); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestReadersInOneProcessGoOnWhilePacksAreMerged(t *testing.T) {
+	r := testRepo(t)
+	files := map[string]string{}
+	c := history(t, r, Hash{}, files, 1, 20, 7)
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if got := allFiles(t, r, treeOf(t, r, c)); len(got) != len(files) {
+					t.Errorf("%d files, not %d", len(got), len(files))
+					return
+				}
+			}
+		})
+	}
+	more, last := maps.Clone(files), c
+	for round := range 2 {
+		last = history(t, r, last, more, 100*round, mergePacks+1, uint64(round))
+		if err := r.Maintain(t.Context(), Maintenance{}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	readers.Wait()
+}
+
+func TestDamageStopsAMergeBeforeAnythingIsRemoved(t *testing.T) {
+	r := testRepo(t)
+	files := map[string]string{}
+	c := history(t, r, Hash{}, files, 1, mergePacks, 7)
+	w, err := newPackWriter(r.disk, r.store.packFolder(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.add(Hash{1}, kindBlob, []byte("under another object's name")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.finish(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Maintain(t.Context(), Maintenance{}); !errors.Is(err, ErrDamaged) {
+		t.Error(err)
+	}
+	if n := packsOf(t, r); n != mergePacks+1 {
+		t.Errorf("%d packs are left", n)
+	}
+	if d := cmp.Diff(files, allFiles(t, r, treeOf(t, r, c))); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestALargePackIsLeftAlone(t *testing.T) {
+	r := testRepo(t)
+	b := r.Batch()
+	for range 6 {
+		large := make([]byte, 1<<20)
+		crand.Read(large)
+		b.Blob(large)
+	}
+	if err := b.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first, err := packNames(r.store.packFolder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	history(t, r, Hash{}, map[string]string{}, 1, mergePacks+1, 7)
+	if err := r.Maintain(t.Context(), Maintenance{}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := packNames(r.store.packFolder())
+	if err != nil || len(after) != 2 || !slices.Contains(after, first[0]) {
+		t.Errorf("%v became %v: %v", first, after, err)
 	}
 }
 

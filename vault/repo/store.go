@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// packCount bounds the packs that are used. A vault that is cared for has a
+// packCount bounds the packs that are listed. A vault that is cared for has a
 // few dozen.
-const packCount = 4096
+const packCount = 1 << 16
 
 // store is one folder of objects: loose ones and packs. Reading is safe for
 // concurrent use, also while other processes write, pack and delete.
