@@ -32,11 +32,12 @@ secr init --handle ada --import`,
 			&cli.StringFlag{Name: "profile", Usage: "which identity founds it"},
 			&cli.BoolFlag{Name: "import", Usage: "import the .env files that are found, without asking"},
 			&cli.BoolFlag{Name: "no-import", Usage: "leave them alone, without asking"},
+			&cli.BoolFlag{Name: "recovery", Usage: "make a recovery sheet, without asking (--recovery=false: none)"},
 		},
 		run: func(c *cli.Context) error {
 			return a.initialize(c.Context, initOptions{
 				handle: c.String("handle"), device: c.String("device"), profile: c.String("profile"),
-				take: c.Bool("import"), leave: c.Bool("no-import"),
+				take: c.Bool("import"), leave: c.Bool("no-import"), recovery: given(c, "recovery"),
 			})
 		},
 	}.command()
@@ -44,7 +45,8 @@ secr init --handle ada --import`,
 
 type initOptions struct {
 	handle, device, profile string
-	take, leave             bool // .env files, instead of asking
+	take, leave             bool  // .env files, instead of asking
+	recovery                *bool // instead of asking
 }
 
 func (a *app) initialize(ctx context.Context, o initOptions) error {
@@ -86,7 +88,28 @@ func (a *app) initialize(ctx context.Context, o initOptions) error {
 		return err
 	}
 	a.sayFounded(v, o.handle)
-	return a.offerImports(ctx, p.Folder, o)
+	if err := a.offerImports(ctx, p.Folder, o); err != nil {
+		return err
+	}
+	return a.offerRecovery(ctx, o)
+}
+
+// offerRecovery makes a recovery sheet if it is wanted: until then one laptop is the
+// whole vault.
+func (a *app) offerRecovery(ctx context.Context, o initOptions) error {
+	wanted := o.recovery != nil && *o.recovery
+	if o.recovery == nil && a.term.Interactive() {
+		var err error
+		wanted, err = a.term.Confirm(ctx, term.Question{Text: "Make a recovery sheet now? It shows 24 words to write down"})
+		if err != nil {
+			return err
+		}
+	}
+	if wanted {
+		return a.recoveryCreate(ctx, true)
+	}
+	a.warn("this machine alone can open the vault; before you rely on it: secr recovery create, or a second manager")
+	return nil
 }
 
 // freeFolder refuses a folder that has a vault. One further up is no reason:
@@ -130,7 +153,6 @@ func (a *app) sayFounded(v *vault.Vault, handle string) {
 	a.note("made vault %s with %s as its founder", v.ID(), handle)
 	a.note("wrote %s: commit it", project.Name)
 	a.note("in a public repository, handles, environments and the rhythm of changes can be seen; names and values can't")
-	a.warn("this machine alone can open the vault; before you rely on it: secr recovery create, or a second manager")
 }
 
 // envFile is a .env file and the environment that its name speaks of.
