@@ -65,12 +65,14 @@ func nag(ctx context.Context, v *vault.Vault) (nagging, error) {
 	return nagging{exposed: exposed, managing: team.CountManaging(v.Policy())}, err
 }
 
-// sayNagging says it, in a line each, until there is nothing left to do.
-func (a *app) sayNagging(n nagging) {
+// words says it, in a line each, until there is nothing left to do.
+func (n nagging) words() []string {
+	var out []string
 	if len(n.exposed) > 0 {
-		a.warn("%s could have been seen by who has no access any more and was not changed since: secr status --exposed", count(len(n.exposed), "value"))
+		out = append(out, count(len(n.exposed), "value")+" could have been seen by who has no access any more and was not changed since: secr status --exposed")
 	}
 	if !n.managing.Safe() {
-		a.warn("one device alone can manage this vault, and nobody can if it is lost: secr recovery create, or a second manager")
+		out = append(out, "one device alone can manage this vault, and nobody can if it is lost: secr recovery create, or a second manager")
 	}
+	return out
 }

@@ -94,7 +94,7 @@ func TestEveryFieldOfJSONIsDocumented(t *testing.T) {
 	}
 	for _, doc := range []any{
 		getJSON{}, lsJSON{}, historyJSON{}, logJSON{}, writtenJSON{}, importJSON{}, envListJSON{}, whoamiJSON{}, doctorJSON{}, versionJSON{}, errorJSON{},
-		kmsListJSON{}, tokenListJSON{}, tokenIssuedJSON{}, roleListJSON{}, diffJSON{}, bisectJSON{},
+		kmsListJSON{}, tokenListJSON{}, tokenIssuedJSON{}, roleListJSON{}, diffJSON{}, bisectJSON{}, syncJSON{}, statusJSON{},
 		auditEventJSON{}, verdictJSON{}, exportedJSON{}, unlocksJSON{},
 		invitedJSON{}, inviteListJSON{}, memberListJSON{}, deviceListJSON{}, offboardJSON{}, canJSON{}, whoJSON{},
 	} {

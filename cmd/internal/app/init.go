@@ -207,3 +207,15 @@ func (a *app) offerImports(ctx context.Context, folder string, o initOptions) er
 	}
 	return nil
 }
+
+// replaceProject writes secr.toml anew.
+func replaceProject(p project.Project) error {
+	info, err := os.Lstat(p.Path())
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return exit.New(exit.Integrity, "%s is no regular file", p.Path())
+	}
+	return os.WriteFile(p.Path(), p.Text(), info.Mode().Perm())
+}

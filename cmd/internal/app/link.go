@@ -47,7 +47,7 @@ func (a *app) linkFolder(ctx context.Context, o linkOptions) error {
 	}
 	if _, err := place.ReadHead(); err != nil {
 		return exit.New(exit.NotFound, "this machine has no vault %s", s.project.Vault).
-			WithHint("secr init makes a vault; a colleague's is shared by sync")
+			WithHint("secr clone gets a colleague's; secr init makes one")
 	}
 	w, err := a.link(ctx, s, o.profile)
 	if err != nil {

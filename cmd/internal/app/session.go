@@ -34,8 +34,17 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	missing, err := a.lacking(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	if s.who, err = a.linked(ctx, s); err != nil {
 		return nil, err
+	}
+	if missing {
+		if err := a.firstUse(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	s.vault, err = vault.Open(ctx, vault.Options{
 		Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now, Clouds: a.clouds(s),
@@ -54,6 +63,30 @@ func (a *app) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// lacking says whether this machine has to get the vault first. It is an error if
+// it can't or may not.
+func (a *app) lacking(ctx context.Context, s *session) (bool, error) {
+	place, err := s.home.Vault(s.project.Vault)
+	if err != nil {
+		return false, err
+	}
+	if _, err := place.ReadHead(); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil // a damaged head is Open's to report
+	}
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return false, err
+	}
+	missing := exit.New(exit.NotFound, "this machine has no vault %s, which %s names", s.project.Vault, s.project.Path())
+	switch {
+	case w.url.IsZero():
+		return false, missing.WithHint("a colleague who has it can share it; secr init makes another one")
+	case s.project.Floor.Seq == 0:
+		return false, missing.WithHint("secr clone gets it; secr.toml has no floor to hold it against")
+	}
+	return true, nil
 }
 
 // locate finds folders, settings and project, and opens nothing.
@@ -79,14 +112,6 @@ func (a *app) linked(ctx context.Context, s *session) (who, error) {
 	}
 	if w, ok, err := a.nobody(s.home); ok || err != nil {
 		return w, err
-	}
-	place, err := s.home.Vault(s.project.Vault)
-	if err != nil {
-		return who{}, err
-	}
-	if _, err := place.ReadHead(); errors.Is(err, fs.ErrNotExist) {
-		return who{}, exit.New(exit.NotFound, "this machine has no vault %s, which %s names", s.project.Vault, s.project.Path()).
-			WithHint("a colleague who has it can share it; secr init makes another one")
 	}
 	link, err := s.home.FindLink(s.project.Folder)
 	if err != nil && !errors.Is(err, local.ErrNoLink) {

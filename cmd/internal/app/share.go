@@ -7,9 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/secr/secr/cmd/internal/exit"
-	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/policy"
-	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/vault/team"
 )
 
@@ -19,33 +17,6 @@ func remoteFlag() cli.Flag {
 
 func noSyncFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "no-sync", Usage: "don't share the change now"}
-}
-
-// way is where a vault is shared; the zero way is nowhere.
-type way struct{ url remote.URL }
-
-// address is the remote as an invite names it.
-func (w way) address() string { return w.url.String() }
-
-// way finds out where the vault of a session is shared.
-func (a *app) way(_ context.Context, s *session, flag string) (way, error) {
-	text := project.Choose(flag, a.sys.Getenv("SECR_REMOTE"), s.settings.RemoteOf(s.project.Vault), "")
-	from := remote.FromUser
-	if text == "" {
-		text, from = s.project.Remote, remote.FromProject
-	}
-	if text == "" {
-		return way{}, nil
-	}
-	u, err := remote.Parse(text, from, a.sys.Folder)
-	return way{u}, err
-}
-
-// share brings changes to the team that are worth nothing, or less than that, as
-// long as nobody else has them.
-func (a *app) share(_ context.Context, _ *session, _ way, _ bool) error {
-	a.note("share it: secr sync")
-	return nil
 }
 
 // governing is one change of policy that is shared at once.
@@ -107,17 +78,6 @@ func (a *app) governIn(ctx context.Context, s *session, g governing) error {
 		return err
 	}
 	return a.share(ctx, s, w, g.noSync)
-}
-
-// strangeWay is a remote that an invite names.
-func (a *app) strangeWay(_ context.Context, _ *session, address string) (way, error) {
-	u, err := remote.Parse(address, remote.FromProject, "")
-	return way{u}, err
-}
-
-// fetchVault gets the vault from its remote.
-func (a *app) fetchVault(_ context.Context, s *session, _ way) error {
-	return exit.New(exit.NotFound, "this machine has no vault %s, which %s names", s.project.Vault, s.project.Path())
 }
 
 // leave puts a request where those who manage find it.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/sync/replica"
 )
 
 // Code is a process's exit status. Scripts may rely on the numbers.
@@ -137,7 +138,7 @@ func Of(err error) Report {
 		r.Code, r.Hint = row.code, row.hint
 	}
 	var knows hinter
-	if errors.As(err, &knows) && knows.Hint() != "" {
+	if _, refused := errors.AsType[*replica.BadHeadError](err); !refused && errors.As(err, &knows) && knows.Hint() != "" {
 		r.Hint = knows.Hint()
 	}
 	var start *child.StartError

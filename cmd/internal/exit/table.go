@@ -19,6 +19,8 @@ import (
 	"github.com/secr/secr/keys/paper"
 	"github.com/secr/secr/keys/wrap"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/sync/remote"
+	"github.com/secr/secr/sync/replica"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/change"
@@ -63,6 +65,10 @@ func stopped() []row {
 func broken() []row {
 	const look, ask = "secr doctor says what is wrong", "ask your team, and keep the evidence: secr git log"
 	return []row{
+		{badHead(replica.Gone), Integrity, "secr sync --repair puts the branch back, if nobody meant to remove it"},
+		{badHead(replica.Forked), Integrity, "somebody who manages chooses: secr sync --repair --keep-ours or --keep-theirs"},
+		{badHead(replica.OtherVault), Integrity, "ask your team; secr sync --repair --keep-ours puts this vault back, secr remote move ADDRESS shares it elsewhere"},
+		{as[*replica.BadHeadError], Integrity, "nothing was taken over; secr sync --repair puts the last valid head back"},
 		{is(policy.ErrNewer), Failed, "update secr: the vault is of a newer format"},
 		{is(&chain.Error{Class: chain.NewerFormat}), Failed, "update secr: the vault is of a newer format"},
 		{as[*chain.Error], Integrity, ask},
@@ -81,6 +87,7 @@ func broken() []row {
 		{is(local.ErrForeign), Integrity, "work in a folder that is your own"},
 		{as[*local.FileError], Integrity, look},
 		{is(local.ErrFloors), Integrity, "git log -p secr.toml shows who changed the floor"},
+		{is(replica.ErrChoose), Conflict, "secr sync --repair --keep-ours or --keep-theirs, after a talk with your team"},
 		{as[*local.PinBackError], Integrity, "the remote shows less than before: ask your team before anything else"},
 	}
 }
@@ -149,6 +156,23 @@ func refused() []row {
 // strangers are failures of the machine, not of anybody's.
 func strangers() []row {
 	return []row{
+		{is(replica.ErrNothingToRepair), Failed, ""},
+		{as[*remote.URLError], Usage, "an https or ssh address, or for yourself a folder"},
+		{network(remote.NoBranch), NotFound, "secr sync from the machine that has it, or another --remote"},
+		{network(remote.NoRepository), NotFound, "is the address right, and may you see it?"},
+		{network(remote.Authentication), Denied, "git fetch from the same address tells more"},
+		{network(remote.UnknownHostKey), Denied, "ssh to the host once, and compare its key"},
+		{network(remote.ChangedHostKey), Integrity, "the host shows another key than before: ask who runs it"},
+		{network(remote.Certificate), Integrity, "who answers there can't prove to be that host"},
+		{network(remote.Rejected), Denied, "allow pushes to the branch secr/vault, or secr remote move ADDRESS"},
+		{network(remote.Quota), Offline, "the host has no room, or wants to be asked less often"},
+		{network(remote.TooMuch), Integrity, "the host sends more than any vault is; nothing was taken over"},
+		{network(remote.Broken), Integrity, "nothing was taken over"},
+		{network(remote.Interrupted), Stopped, ""},
+		{network(remote.Moved), Offline, "others were faster each time: try again"},
+		{network(remote.NoGit), Failed, "install git, or take it out of PATH to use the built-in transport"},
+		{network(remote.Unsupported), Failed, "install git, which knows this"},
+		{as[*remote.Error], Offline, "what is here works offline"},
 		{is(cloud.ErrNoHelper), Failed, "go install github.com/secr/secr/cmd/..."},
 		{as[*cloud.VersionError], Failed, "go install github.com/secr/secr/cmd/..."},
 		{cloudClass(cloud.NoCredentials), Identity, "log in to that cloud, or give this machine its role"},
@@ -161,6 +185,22 @@ func strangers() []row {
 		{is(cloudlog.ErrFormat), Failed, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
 		{as[*child.NameError], Failed, "secr run --except leaves it out"},
 		{as[*child.TooLargeError], Failed, ""},
+	}
+}
+
+// badHead matches one kind of refused head.
+func badHead(kind replica.BadKind) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*replica.BadHeadError](err)
+		return ok && e.Kind == kind
+	}
+}
+
+// network matches one kind of failure at a remote.
+func network(kind remote.Kind) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*remote.Error](err)
+		return ok && e.Kind == kind
 	}
 }
 

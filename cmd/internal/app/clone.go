@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/secr/secr/cmd/internal/exit"
+	"github.com/secr/secr/cmd/internal/project"
+	"github.com/secr/secr/keys"
+	"github.com/secr/secr/sync/remote"
+	"github.com/secr/secr/sync/replica"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/local"
+)
+
+func (a *app) cloneVerb() *cli.Command {
+	return verb{
+		name: "clone", args: "[ADDRESS]", short: "Get a project's vault from its remote",
+		long: `Fetches the vault and checks every change from the founder's on. With a secr.toml it has
+to be the vault that this names, and to contain its floor. Without one there is nothing
+to hold it against: the head is shown in words, to compare with a colleague's.`,
+		example: "secr clone\nsecr clone git@example.org:team/app.git",
+		flags:   []cli.Flag{&cli.StringFlag{Name: "profile", Usage: "which identity opens the vault here"}, yesFlag()}, most: 1,
+		run: func(c *cli.Context) error {
+			return a.clone(c.Context, cloneOptions{address: c.Args().First(), profile: c.String("profile"), sure: c.Bool("yes")})
+		},
+	}.command()
+}
+
+type cloneOptions struct {
+	address, profile string
+	sure             bool
+}
+
+func (a *app) clone(ctx context.Context, o cloneOptions) error {
+	s, err := a.locate()
+	if errors.Is(err, project.ErrNone) {
+		s.project, err = project.Project{Folder: a.sys.Folder}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if s.who, err = a.cloner(s.home, o.profile); err != nil {
+		return err
+	}
+	w, err := a.reachable(ctx, s, o.address)
+	if err != nil {
+		return err
+	}
+	if s.vault, err = a.fetched(ctx, s, w, remote.Limits{}); err != nil {
+		return err
+	}
+	defer s.vault.Close()
+	head := s.vault.Head()
+	a.note("got vault %s at change %d: %s", s.vault.ID(), head.Seq, headWords(head))
+	if s.project.Vault == "" {
+		s.project.Vault, s.project.Floor = s.vault.ID(), local.Floor{Seq: head.Seq, Sum: head.Sum}
+		if err := writeProject(s.project); err != nil {
+			return err
+		}
+		a.warn("nothing vouches for this head but the host: compare the words with a colleague's secr status")
+		a.note("wrote secr.toml: commit it")
+	}
+	if s.who.token || s.who.profile.Name == "" {
+		return nil
+	}
+	return s.home.SetLink(ctx, local.Link{Folder: s.project.Folder, Vault: s.project.Vault, Profile: s.who.profile.Name})
+}
+
+// cloner is who gets the vault; nobody is enough to get it.
+func (a *app) cloner(home local.Home, profile string) (who, error) {
+	if w, ok := a.token(); ok {
+		return w, nil
+	}
+	if w, ok, err := a.nobody(home); ok || err != nil {
+		return w, err
+	}
+	return a.profile(home, a.chosenProfile(profile, ""))
+}
+
+// headWords is a head as people can compare it.
+func headWords(h chain.Head) string { return keys.Words(h.Sum[:], 6) }
+
+// fetched gets the vault of the session's project from a remote, held against the
+// id and the floor of secr.toml.
+func (a *app) fetched(ctx context.Context, s *session, w way, limits remote.Limits) (*vault.Vault, error) {
+	return replica.Clone(ctx, replica.CloneOptions{
+		Vault:     vault.Options{Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now, Clouds: a.clouds(s)},
+		Transport: a.transport(w), URL: w.url, Branch: s.branch(), Clock: a.sys.Now, Limits: limits, Floor: chain.Point(s.project.Floor),
+	})
+}
+
+// fetchVault gets a vault that this machine hasn't got.
+func (a *app) fetchVault(ctx context.Context, s *session, w way) error {
+	if w.url.IsZero() {
+		return exit.New(exit.NotFound, "this machine has no vault %s, which %s names", s.project.Vault, s.project.Path()).
+			WithHint("secr clone ADDRESS gets it from where it is shared")
+	}
+	v, err := a.fetched(ctx, s, w, remote.Limits{})
+	if err != nil {
+		return err
+	}
+	v.Close()
+	return nil
+}
+
+// firstUse gets the vault by itself in a fresh checkout: only where secr.toml has a
+// floor, which came by code review and not from the vault's host.
+func (a *app) firstUse(ctx context.Context, s *session) error {
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	a.note("secr: first use here: getting the vault from %s", w.address())
+	v, err := a.fetched(ctx, s, w, remote.Limits{Time: firstTime})
+	if err != nil {
+		return err
+	}
+	v.Close()
+	return nil
+}
