@@ -23,7 +23,7 @@ and secr sync publishes; to see them you need audit, or manage. A changed client
 read silently what its keys open; what is known of each check is said.`,
 		example: "secr audit log --since yesterday\nsecr audit verify\nsecr audit report",
 		sub: []*cli.Command{
-			a.auditLogVerb(), a.auditReadsVerb(), a.auditVerifyVerb(), a.auditExportVerb(),
+			a.auditLogVerb(), a.auditReadsVerb(), a.auditVerifyVerb(), a.auditExportVerb(), a.auditReportVerb(),
 		},
 	}.command()
 }
