@@ -33,8 +33,12 @@ type Quarantine struct {
 func (r *Repo) Quarantine(ctx context.Context, have ...Hash) (*Quarantine, error) {
 	var name [8]byte
 	rand.Read(name[:])
-	folder := filepath.Join(r.folder, quarantines, hex.EncodeToString(name[:]))
-	if err := local.MakeFolder(folder); err != nil {
+	parent := filepath.Join(r.folder, quarantines)
+	if err := r.disk.MakeFolder(parent); err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(parent, hex.EncodeToString(name[:]))
+	if err := r.disk.Mkdir(folder); err != nil {
 		return nil, err
 	}
 	lock, err := local.TakeLock(ctx, filepath.Join(folder, "secr.lock"), "quarantine")
@@ -42,8 +46,7 @@ func (r *Repo) Quarantine(ctx context.Context, have ...Hash) (*Quarantine, error
 		return nil, err
 	}
 	q := &Quarantine{into: r, lock: lock}
-	// The path is relative to the folder of objects, as Git wants it.
-	if err := layout(r.disk, folder, "../../../objects"); err != nil {
+	if err := furnish(r.disk, folder, have); err != nil {
 		return nil, errors.Join(err, q.remove(folder))
 	}
 	inner, err := OpenOn(r.disk, folder)
@@ -51,12 +54,35 @@ func (r *Repo) Quarantine(ctx context.Context, have ...Hash) (*Quarantine, error
 		return nil, errors.Join(err, q.remove(folder))
 	}
 	inner.base, q.repo = r, inner
-	for i, h := range have {
-		if err := inner.SetRef(fmt.Sprintf("refs/have/%d", i), h); err != nil {
-			return nil, errors.Join(err, q.remove(folder))
+	return q, nil
+}
+
+// furnish writes an empty repository over that of the vault, with refs for what is
+// there. Nothing is synced: after a crash a quarantine is thrown away.
+func furnish(d local.Disk, folder string, have []Hash) error {
+	for _, sub := range []string{"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/have"} {
+		if err := d.Mkdir(filepath.Join(folder, sub)); err != nil {
+			return err
 		}
 	}
-	return q, nil
+	files := map[string]string{
+		"HEAD": head, "config": config,
+		"objects/info/alternates": "../../../objects\n", // relative to the folder of objects, as Git wants it
+	}
+	for i, h := range have {
+		files[fmt.Sprintf("refs/have/%d", i)] = h.String() + "\n"
+	}
+	for name, content := range files {
+		f, err := d.Create(filepath.Join(folder, name))
+		if err != nil {
+			return err
+		}
+		_, err = f.Write([]byte(content))
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Dir is the folder of the quarantine, a bare repository for native git's

@@ -75,7 +75,7 @@ func CreateOn(d local.Disk, folder string) (*Repo, error) {
 	if err := os.RemoveAll(draft); err != nil {
 		return nil, err
 	}
-	if err := layout(d, draft, ""); err != nil {
+	if err := layout(d, draft); err != nil {
 		return nil, fmt.Errorf("create the repository %s: %w", folder, err)
 	}
 	if err := d.Rename(draft, folder); err != nil {
@@ -87,18 +87,17 @@ func CreateOn(d local.Disk, folder string) (*Repo, error) {
 	return OpenOn(d, folder)
 }
 
-// layout writes an empty repository that reads further objects from the
-// folder alternate, if that is given.
-func layout(d local.Disk, folder, alternate string) error {
+// head is the content of HEAD.
+const head = "ref: refs/heads/secr/vault\n"
+
+// layout writes an empty repository.
+func layout(d local.Disk, folder string) error {
 	for _, sub := range []string{"", "objects", "objects/info", "objects/pack", "refs", "refs/heads"} {
 		if err := d.Mkdir(filepath.Join(folder, sub)); err != nil {
 			return err
 		}
 	}
-	files := map[string]string{"HEAD": "ref: refs/heads/secr/vault\n", "config": config}
-	if alternate != "" {
-		files["objects/info/alternates"] = alternate + "\n"
-	}
+	files := map[string]string{"HEAD": head, "config": config}
 	for name, content := range files {
 		if err := d.WriteFile(filepath.Join(folder, name), []byte(content)); err != nil {
 			return err
