@@ -143,13 +143,21 @@ func refound(w *chaintest.World, d *chaintest.Draft, edit func(*policy.Policy, *
 	d.Files = w.FoundingDraft(next).Files
 }
 
+// copyOf is a draft to spoil.
+func copyOf(d *chaintest.Draft) *chaintest.Draft {
+	made := *d
+	made.Files = maps.Clone(d.Files)
+	return &made
+}
+
 func TestFoundingAttacksAreRefused(t *testing.T) {
+	w := chaintest.Unfounded(t)
+	first := w.FoundingDraft(w.FoundingPolicy())
 	table := foundingAttacks()
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		a := table[name]
 		t.Run(name, func(t *testing.T) {
-			w := chaintest.Unfounded(t)
-			d := w.FoundingDraft(w.FoundingPolicy())
+			d := copyOf(first)
 			a.spoil(w, d)
 			next, err := w.Judge(d)
 			var e *chain.Error

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	modelRuns  = flag.Int("model-runs", 2, "random histories of the model test")
+	modelRuns  = flag.Int("model-runs", 1, "random histories of the model test")
 	modelSteps = flag.Int("model-steps", 10, "changes of each")
 	modelSeed  = flag.Uint64("model-seed", 1, "seed of the first history")
 )

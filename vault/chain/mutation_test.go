@@ -37,9 +37,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 		try(table[name].rule, name, parent, c)
 	}
 	founding := foundingAttacks()
+	w := chaintest.Unfounded(t)
+	first := w.FoundingDraft(w.FoundingPolicy())
 	for _, name := range slices.Sorted(maps.Keys(founding)) {
-		w := chaintest.Unfounded(t)
-		d := w.FoundingDraft(w.FoundingPolicy())
+		d := copyOf(first)
 		founding[name].spoil(w, d)
 		try(founding[name].rule, name, nil, w.Seal(d))
 	}

@@ -131,10 +131,9 @@ func writeFounding(write func(string, chaintest.Vector), blobs chaintest.Blobs, 
 	table := foundingAttacks()
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		a := table[name]
-		d := *first
-		d.Files = maps.Clone(first.Files)
-		a.spoil(w, &d)
-		c := blobs.Vector(w.Seal(&d))
+		d := copyOf(first)
+		a.spoil(w, d)
+		c := blobs.Vector(w.Seal(d))
 		write("founding, "+string(a.class)+": "+name, chaintest.Vector{Op: "chain.found", Class: string(a.class), Rule: a.rule, Change: &c})
 	}
 }
