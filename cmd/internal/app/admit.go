@@ -14,6 +14,7 @@ import (
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/sync/joining"
 	"github.com/secr/secr/vault/team"
 )
 
@@ -68,7 +69,7 @@ type admitOptions struct {
 type candidate struct {
 	request team.Request
 	match   team.Match
-	asked   waiting // where it was found; zero for a file
+	asked   joining.Asked // where it was found; zero for a file
 }
 
 // handle is the invite's, or what the request wishes.
@@ -89,6 +90,9 @@ func (a *app) admit(ctx context.Context, o admitOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.freshen(ctx, s, w, o.noSync); err != nil {
+		return err
+	}
 	c, err := a.candidate(ctx, s, w, o)
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func (a *app) admit(ctx context.Context, o admitOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.governIn(ctx, s, g); err != nil {
+	if err := a.governIn(ctx, s, w, g); err != nil {
 		return err
 	}
 	return a.answered(ctx, s, w, c)
@@ -162,7 +166,7 @@ func rest(d *json.Decoder, text []byte) []byte { return text[d.InputOffset():] }
 // admission is the change that admits a candidate.
 func (a *app) admission(s *session, c candidate, o admitOptions) (governing, error) {
 	handle := o.handle
-	if handle == "" {
+	if handle == "" || c.begins(handle) {
 		handle = c.handle()
 	}
 	switch {

@@ -85,12 +85,36 @@ func (a *app) cloner(home local.Home, profile string) (who, error) {
 func headWords(h chain.Head) string { return keys.Words(h.Sum[:], 6) }
 
 // fetched gets the vault of the session's project from a remote, held against the
-// id and the floor of secr.toml.
+// id and the floor of secr.toml, and against what an invite has told.
 func (a *app) fetched(ctx context.Context, s *session, w way, limits remote.Limits) (*vault.Vault, error) {
+	floor, err := s.highestFloor()
+	if err != nil {
+		return nil, err
+	}
 	return replica.Clone(ctx, replica.CloneOptions{
 		Vault:     vault.Options{Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now, Clouds: a.clouds(s)},
-		Transport: a.transport(w), URL: w.url, Branch: s.branch(), Clock: a.sys.Now, Limits: limits, Floor: chain.Point(s.project.Floor),
+		Transport: a.transport(w), URL: w.url, Branch: s.branch(), Clock: a.sys.Now, Limits: limits, Floor: chain.Point(floor),
 	})
+}
+
+// highestFloor is the latest change that this machine was told of: whatever descends
+// from it can be held against the others once it is here.
+func (s *session) highestFloor() (local.Floor, error) {
+	floor := s.project.Floor
+	if s.project.Vault == "" {
+		return floor, nil
+	}
+	place, err := s.home.Vault(s.project.Vault)
+	if err != nil {
+		return floor, err
+	}
+	told, err := place.Floors()
+	for _, f := range told {
+		if f.Seq > floor.Seq {
+			floor = f
+		}
+	}
+	return floor, err
 }
 
 // fetchVault gets a vault that this machine hasn't got.

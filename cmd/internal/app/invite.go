@@ -93,11 +93,14 @@ func (a *app) invite(ctx context.Context, o inviteOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.freshen(ctx, s, way, o.noSync); err != nil {
+		return err
+	}
 	if !o.device {
 		a.warnLookAlikes(s.vault.Policy(), o.handle)
 	}
 	l, err := team.Invite(ctx, s.vault, team.InviteOptions{
-		Handle: o.handle, Roles: o.roles, Expires: expires, Remote: way.address(), Device: o.device,
+		Handle: o.handle, Roles: o.roles, Expires: expires, Remote: way.public(), Device: o.device,
 	})
 	if err != nil {
 		return err

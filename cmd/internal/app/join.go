@@ -14,6 +14,7 @@ import (
 	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/local"
@@ -119,10 +120,15 @@ func (a *app) joining(home local.Home, l *team.Line) (*session, error) {
 		return nil, err
 	}
 	s := &session{home: home, settings: chosen}
+	if l != nil && l.Remote != "" {
+		if _, err := remote.Parse(l.Remote, remote.FromProject, ""); err != nil {
+			return nil, exit.Wrap(err, "the invite's remote")
+		}
+	}
 	s.project, err = project.Find(a.sys.Folder)
 	switch {
 	case errors.Is(err, project.ErrNone) && l != nil:
-		s.project = project.Project{Folder: a.sys.Folder, Vault: l.Vault, Floor: local.Floor(l.Floor)}
+		s.project = project.Project{Folder: a.sys.Folder, Vault: l.Vault, Floor: local.Floor(l.Floor), Remote: l.Remote}
 		if err := writeProject(s.project); err != nil {
 			return nil, err
 		}
@@ -153,14 +159,14 @@ func (a *app) identityOrNew(ctx context.Context, home local.Home, profile string
 	return a.profile(home, name)
 }
 
-// joinWay is where the vault is to be found: where the person says, or the project, or
-// the invite.
+// joinWay is where the vault is to be found: where the person or secr.toml says, else
+// where the invite does, else at the project's own remote.
 func (a *app) joinWay(ctx context.Context, s *session, l *team.Line, o joinOptions) (way, error) {
-	w, err := a.way(ctx, s, o.remote)
-	if err != nil || !w.url.IsZero() || l == nil || l.Remote == "" {
-		return w, err
+	said := project.Choose(o.remote, a.sys.Getenv("SECR_REMOTE"), s.settings.RemoteOf(s.project.Vault), s.project.Remote)
+	if said == "" && l != nil && l.Remote != "" {
+		return a.strangeWay(ctx, s, l.Remote)
 	}
-	return a.strangeWay(ctx, s, l.Remote)
+	return a.way(ctx, s, o.remote)
 }
 
 // obtainJoined gets the vault, if there is a way to it, and holds it against the
@@ -272,27 +278,34 @@ func (a *app) ask(ctx context.Context, s *session, w way, r team.Request, o join
 			return err
 		}
 	}
-	left := false
-	if !o.print && !w.url.IsZero() {
-		var err error
-		if left, err = a.leave(ctx, s, w, r); err != nil {
-			return err
-		}
-	}
-	if !left {
-		text, err := r.Text()
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(a.term.Out, "%s", text); err != nil {
-			return err
-		}
-		a.note("send this to who manages the vault: they run secr member add %s --request FILE", r.Handle)
+	if err := a.deliver(ctx, s, w, r, o.print); err != nil {
+		return err
 	}
 	if r.Invite == "" {
 		a.note("and read them this fingerprint, by a channel that you both trust:")
 		a.note("  %s", r.Fingerprint())
 	}
 	a.note("once you are admitted: secr sync")
+	return nil
+}
+
+// deliver leaves the request at the remote. Where that can't be, a person carries it.
+func (a *app) deliver(ctx context.Context, s *session, w way, r team.Request, byHand bool) error {
+	if !byHand && !w.none() {
+		err := a.leave(ctx, s, w, r)
+		if err == nil {
+			a.note("your request is at %s: tell who manages the vault, secr member add %s", w.url, r.Handle)
+			return nil
+		}
+		a.warn("the request can't be left at the remote: %v", err)
+	}
+	text, err := r.Text()
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(a.term.Out, "%s", text); err != nil {
+		return err
+	}
+	a.note("send this to who manages the vault: they run secr member add %s --request FILE", r.Handle)
 	return nil
 }

@@ -11,26 +11,27 @@ import (
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/sync/joining"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/team"
 )
 
 func (a *app) memberVerb() *cli.Command {
 	return verb{
-		name: "member", short: "Members: ls, show, add, role, set, remove",
+		name: "member", short: "Members: ls, show, add, refuse, role, set, remove",
 		long: `A member is a person or a service with at least one device. Each member has roles,
 and the roles have the grants.`,
 		example: "secr member ls\nsecr member add ben\nsecr member role ben --add admin",
 		sub: []*cli.Command{
-			a.memberLsVerb(), a.memberShowVerb(), a.memberAddVerb(), a.memberRoleVerb(), a.memberSetVerb(), a.memberRemoveVerb(),
+			a.memberLsVerb(), a.memberShowVerb(), a.memberAddVerb(), a.memberRefuseVerb(), a.memberRoleVerb(), a.memberSetVerb(), a.memberRemoveVerb(),
 		},
 	}.command()
 }
 
 type memberListJSON struct {
-	Version int               `json:"version"`
-	Members []teamMemberJSON  `json:"members"`
-	Waiting []waitingItemJSON `json:"waiting"`
+	Version int              `json:"version"`
+	Members []teamMemberJSON `json:"members"`
+	Waiting []waitingJSON    `json:"waiting"`
 }
 
 // teamMemberJSON is a member for scripts.
@@ -86,7 +87,11 @@ func (a *app) memberLs(ctx context.Context, all, asJSON bool) error {
 		return err
 	}
 	defer s.vault.Close()
-	doc := memberListJSON{Version: 1, Members: []teamMemberJSON{}, Waiting: []waitingItemJSON{}}
+	waiting, err := joining.Kept(s.vault)
+	if err != nil {
+		return err
+	}
+	doc := memberListJSON{Version: 1, Members: []teamMemberJSON{}, Waiting: describeWaiting(s, waiting)}
 	var rows [][]string
 	for _, m := range s.vault.Policy().Members() {
 		if m.Retired && !all {
@@ -105,6 +110,7 @@ func (a *app) memberLs(ctx context.Context, all, asJSON bool) error {
 	if asJSON {
 		return writeJSON(a.term.Out, doc)
 	}
+	a.sayWaiting(s, waiting)
 	return a.term.Out.Table([]string{"MEMBER", "NAME", "ROLES", "DEVICES", ""}, rows)
 }
 

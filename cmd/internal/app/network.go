@@ -101,12 +101,12 @@ func (a *app) confirmHost(ctx context.Context, home local.Home, u remote.URL) er
 	if slices.Contains(strings.Fields(string(known)), u.Host()) {
 		return nil
 	}
-	refused := exit.New(exit.Denied, "secr.toml names the host %s, which is not the project's and was never confirmed here", u.Host()).
+	refused := exit.New(exit.Denied, "secr.toml or an invite names the host %s, which is not the project's and was never confirmed here", u.Host()).
 		WithHint("secr sync --remote %s, if you know it", u)
 	if !a.term.Interactive() {
 		return refused
 	}
-	yes, err := a.term.Confirm(ctx, term.Question{Text: "Connect to " + u.Host() + ", which secr.toml names?", What: "a yes to " + u.Host(), Flag: "--remote"})
+	yes, err := a.term.Confirm(ctx, term.Question{Text: "Connect to " + u.Host() + ", which secr.toml or an invite names?", What: "a yes to " + u.Host(), Flag: "--remote"})
 	if err != nil {
 		return err
 	}

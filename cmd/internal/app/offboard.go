@@ -86,6 +86,13 @@ func (a *app) remove(ctx context.Context, r removal) error {
 			return err
 		}
 	}
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	if err := a.freshen(ctx, s, w, r.noSync || r.dryRun); err != nil {
+		return err
+	}
 	exposed, err := team.Exposed(ctx, s.vault, r.handle, r.device)
 	if err != nil {
 		return err
@@ -113,10 +120,6 @@ func (a *app) remove(ctx context.Context, r removal) error {
 		return err
 	}
 	if err := a.reportRemoval(r, report, exposed); err != nil {
-		return err
-	}
-	w, err := a.way(ctx, s, "")
-	if err != nil {
 		return err
 	}
 	return a.share(ctx, s, w, r.noSync)

@@ -49,6 +49,13 @@ func (a *app) recoveryCreate(ctx context.Context, noSync bool) error {
 		return err
 	}
 	defer s.vault.Close()
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	if err := a.freshen(ctx, s, w, noSync); err != nil {
+		return err
+	}
 	me, err := s.vault.Identity(ctx)
 	if err != nil {
 		return err
@@ -60,7 +67,7 @@ func (a *app) recoveryCreate(ctx context.Context, noSync bool) error {
 	if err != nil {
 		return err
 	}
-	return a.governIn(ctx, s, governing{
+	return a.governIn(ctx, s, w, governing{
 		subject: "add a recovery device of " + me.Member.Handle, edit: edit, noSync: noSync,
 		done: "made " + name + "; nothing on this machine remembers the words",
 	})
@@ -203,6 +210,9 @@ func (a *app) recoveryUse(ctx context.Context, o recoveryUseOptions) error {
 	}
 	defer s.vault.Close()
 	if err := s.checkFloor(ctx); err != nil {
+		return err
+	}
+	if err := a.freshen(ctx, s, w, o.noSync); err != nil {
 		return err
 	}
 	return a.recover(ctx, s, w, o)

@@ -2,12 +2,17 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/sync/joining"
+	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/vault/team"
 )
 
@@ -35,7 +40,14 @@ func (a *app) govern(ctx context.Context, g governing) error {
 		return err
 	}
 	defer s.vault.Close()
-	return a.governIn(ctx, s, g)
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	if err := a.freshen(ctx, s, w, g.noSync || g.dryRun); err != nil {
+		return err
+	}
+	return a.governIn(ctx, s, w, g)
 }
 
 // plainly puts into words that a policy can't be, for the person who asked for it.
@@ -50,7 +62,8 @@ func plainly(err error) error {
 	}
 }
 
-func (a *app) governIn(ctx context.Context, s *session, g governing) error {
+// governIn is govern in an open vault.
+func (a *app) governIn(ctx context.Context, s *session, w way, g governing) error {
 	d := s.vault.Draft()
 	d.EditPolicy(g.edit)
 	if g.dryRun {
@@ -73,14 +86,57 @@ func (a *app) governIn(ctx context.Context, s *session, g governing) error {
 	if g.done != "" {
 		a.note("%s", g.done)
 	}
-	w, err := a.way(ctx, s, "")
-	if err != nil {
-		return err
-	}
 	return a.share(ctx, s, w, g.noSync)
 }
 
 // leave puts a request where those who manage find it.
-func (a *app) leave(_ context.Context, _ *session, _ way, _ team.Request) (bool, error) {
-	return false, nil
+func (a *app) leave(ctx context.Context, s *session, w way, r team.Request) error {
+	name := make([]byte, 8)
+	rand.Read(name) // never fails: it ends the program instead
+	return joining.Leave(ctx, a.board(w), r, joining.Scratch{
+		Folder: filepath.Join(s.home.Data, ".join-"+hex.EncodeToString(name)), Time: a.sys.Now().Unix(),
+	})
+}
+
+// board is where requests are at a remote.
+func (a *app) board(w way) joining.Place {
+	return joining.Place{Transport: a.transport(w), URL: w.url}
+}
+
+// none says that there is no remote.
+func (w way) none() bool { return w.url.IsZero() }
+
+// public is the remote as an invite names it: a folder of this machine is nobody
+// else's.
+func (w way) public() string {
+	if w.none() || w.url.Scheme() == remote.File {
+		return ""
+	}
+	return w.url.String()
+}
+
+// freshen brings what the team has before policy is changed here, so that the change
+// is made on it. Without a remote, or offline, the change is made on what is here.
+func (a *app) freshen(ctx context.Context, s *session, w way, noSync bool) error {
+	if noSync || w.none() {
+		return nil
+	}
+	_, err := a.replica(s, w, syncOptions{}).Pull(ctx)
+	switch kind := remote.KindOf(err); {
+	case kind == remote.NoBranch:
+		return nil
+	case offline(kind):
+		a.warn("the remote can't be reached; going on with what is here: %v", err)
+		return nil
+	}
+	return err
+}
+
+// offline tells failures that say nothing about the vault.
+func offline(k remote.Kind) bool {
+	switch k {
+	case remote.NoHost, remote.Unreachable, remote.Refused, remote.Timeout:
+		return true
+	}
+	return false
 }

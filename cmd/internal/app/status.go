@@ -32,18 +32,18 @@ type statusOptions struct {
 }
 
 type statusJSON struct {
-	Version int               `json:"version"`
-	Vault   string            `json:"vault"`
-	Head    uint64            `json:"head"`
-	Remote  string            `json:"remote"`
-	Known   bool              `json:"known"`
-	Fetched string            `json:"fetched"`
-	Ahead   uint64            `json:"ahead"`
-	Behind  uint64            `json:"behind"`
-	Aside   []asideJSON       `json:"aside"`
-	Waiting []waitingItemJSON `json:"waiting"`
-	Exposed []exposedJSON     `json:"exposed,omitempty"`
-	Notes   []string          `json:"notes"`
+	Version int           `json:"version"`
+	Vault   string        `json:"vault"`
+	Head    uint64        `json:"head"`
+	Remote  string        `json:"remote"`
+	Known   bool          `json:"known"`
+	Fetched string        `json:"fetched"`
+	Ahead   uint64        `json:"ahead"`
+	Behind  uint64        `json:"behind"`
+	Aside   []asideJSON   `json:"aside"`
+	Waiting []waitingJSON `json:"waiting"`
+	Exposed []exposedJSON `json:"exposed,omitempty"`
+	Notes   []string      `json:"notes"`
 }
 
 func (a *app) status(ctx context.Context, o statusOptions) error {
@@ -56,7 +56,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	if err != nil {
 		return err
 	}
-	doc := statusJSON{Version: 1, Vault: s.vault.ID(), Head: s.vault.Head().Seq, Aside: []asideJSON{}, Waiting: []waitingItemJSON{}, Notes: []string{}}
+	doc := statusJSON{Version: 1, Vault: s.vault.ID(), Head: s.vault.Head().Seq, Aside: []asideJSON{}, Waiting: []waitingJSON{}, Notes: []string{}}
 	var stand replica.Status
 	if !w.url.IsZero() {
 		if stand, err = a.replica(s, w, syncOptions{}).Status(); err != nil {
@@ -92,7 +92,7 @@ func (a *app) sayStatus(doc statusJSON, stand replica.Status) error {
 		rows = append(rows, []string{"set aside", fmt.Sprintf("%s: %s", x.Subject, x.Reason)})
 	}
 	for _, x := range doc.Waiting {
-		rows = append(rows, []string{"waiting", fmt.Sprintf("%s asks to join: secr member add %s", x.Handle, x.Handle)})
+		rows = append(rows, []string{"waiting", x.words()})
 	}
 	if err := a.term.Out.Table([]string{"WHAT", "STATE"}, rows); err != nil {
 		return err
@@ -110,9 +110,7 @@ func (a *app) fillStatus(ctx context.Context, s *session, doc *statusJSON, o sta
 	if err != nil {
 		return err
 	}
-	for _, asked := range kept.Asked {
-		doc.Waiting = append(doc.Waiting, waitingItemJSON{Handle: asked.Request.Handle})
-	}
+	doc.Waiting = describeWaiting(s, kept)
 	n, err := nag(ctx, s.vault)
 	if err != nil {
 		return err

@@ -241,14 +241,12 @@ func (a *app) sayAfterSync(ctx context.Context, s *session, w way) error {
 	if err != nil || !s.vault.Policy().Manages(who.Member.ID) {
 		return nil // who can't admit isn't told
 	}
-	found, err := joining.Look(ctx, joining.Place{Transport: a.transport(w), URL: w.url}, s.vault)
+	found, err := joining.Look(ctx, a.board(w), s.vault)
 	if err != nil {
 		a.warn("who asks to join could not be seen: %s", err)
 		return nil
 	}
-	for _, asked := range found.Asked {
-		a.note("%s asks to join: secr member add %s", asked.Request.Handle, asked.Request.Handle)
-	}
+	a.sayWaiting(s, found)
 	return nil
 }
 
