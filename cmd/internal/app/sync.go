@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/secr/secr/audit"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/sync/joining"
@@ -23,6 +22,7 @@ type syncOptions struct {
 	repair               bool
 	keepOurs, keepTheirs bool
 	json                 bool
+	pull                 bool // publishes nothing, no receipt either
 	limits               remote.Limits
 	decide               func(replay.Question) replay.Decision
 }
@@ -70,7 +70,7 @@ func (a *app) pullVerb() *cli.Command {
 		name: "pull", short: "Get the team's changes; publishes nothing", long: "Local changes are made again on top of what came, and stay here.", example: "secr pull",
 		flags: []cli.Flag{remoteFlag(), jsonFlag()},
 		run: func(c *cli.Context) error {
-			return a.pull(c.Context, syncOptions{remote: c.String("remote"), json: c.Bool("json")})
+			return a.pull(c.Context, syncOptions{remote: c.String("remote"), json: c.Bool("json"), pull: true})
 		},
 	}.command()
 }
@@ -174,6 +174,7 @@ type syncJSON struct {
 }
 
 func (a *app) sayResult(ctx context.Context, s *session, w way, r replica.Result, o syncOptions) error {
+	a.exchangeReceipts(ctx, s, w, o.pull)
 	for _, aside := range r.Aside {
 		a.warn("change %q was set aside: %s (secr status shows it)", aside.Subject, aside.Reason)
 	}
@@ -234,9 +235,8 @@ func (a *app) share(ctx context.Context, s *session, w way, noSync bool) error {
 // firstTime bounds the one wait for a network that run may have.
 const firstTime = 10 * time.Second
 
-// sayAfterSync publishes receipts, looks who waits, and says what came of it.
+// sayAfterSync looks who waits, and says so.
 func (a *app) sayAfterSync(ctx context.Context, s *session, w way) error {
-	a.exchangeReceipts(ctx, s, w)
 	who, err := s.vault.Identity(ctx)
 	if err != nil || !s.vault.Policy().Manages(who.Member.ID) {
 		return nil // who can't admit isn't told
@@ -248,27 +248,4 @@ func (a *app) sayAfterSync(ctx context.Context, s *session, w way) error {
 	}
 	a.sayWaiting(s, found)
 	return nil
-}
-
-// exchangeReceipts publishes this device's receipts and brings those of others. It
-// is no reason to fail a sync: what could not be published stays pending.
-func (a *app) exchangeReceipts(ctx context.Context, s *session, w way) {
-	who, err := s.vault.Identity(ctx)
-	if err != nil || !who.Active {
-		return
-	}
-	if _, err := s.who.seed(ctx); err != nil {
-		return
-	}
-	log, err := a.ownLog(ctx, s)
-	if err != nil {
-		a.warn("receipts were not published: %s", err)
-		return
-	}
-	r := audit.Remote{Transport: a.transport(w), URL: w.url, Branch: audit.BranchBeside(s.branch())}
-	done, err := audit.Exchange(ctx, s.vault, r, &audit.Source{Log: log, Now: a.sys.Now().Unix()})
-	if err != nil {
-		a.warn("receipts were not published: %s", err)
-	}
-	a.warnFindings(done.Findings)
 }
