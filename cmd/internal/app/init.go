@@ -15,6 +15,7 @@ import (
 	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/local"
 )
@@ -55,6 +56,9 @@ func (a *app) initialize(ctx context.Context, o initOptions) error {
 		return err
 	}
 	if err := a.freeFolder(); err != nil {
+		return err
+	}
+	if err := a.freeRemote(ctx, home); err != nil {
 		return err
 	}
 	w, err := a.profile(home, a.chosenProfile(o.profile, ""))
@@ -218,4 +222,26 @@ func replaceProject(p project.Project) error {
 		return exit.New(exit.Integrity, "%s is no regular file", p.Path())
 	}
 	return os.WriteFile(p.Path(), p.Text(), info.Mode().Perm())
+}
+
+// freeRemote refuses to found a second vault where the project's remote has one. A
+// remote that can't be asked in a moment is no reason to wait: the first sync says
+// the same.
+func (a *app) freeRemote(ctx context.Context, home local.Home) error {
+	s := &session{home: home, project: project.Project{Folder: a.sys.Folder}}
+	w, err := a.way(ctx, s, "")
+	if err != nil || w.url.IsZero() {
+		return nil // several remotes, or none: nothing to ask
+	}
+	ctx, cancel := context.WithTimeout(ctx, freshTime)
+	defer cancel()
+	refs, err := a.transport(w).List(ctx, remote.List{URL: w.url, Refs: []string{s.branch()}, Limits: remote.Limits{Time: freshTime}})
+	if err != nil {
+		a.warn("%s could not be asked whether the team has a vault already; if it has, secr sync will say so", w.address())
+		return nil
+	}
+	if _, taken := refs[s.branch()]; taken {
+		return exit.New(exit.Conflict, "%s has a vault already", w.address()).WithHint("secr clone gets it, secr join asks to be let in")
+	}
+	return nil
 }

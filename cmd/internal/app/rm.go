@@ -61,5 +61,6 @@ func (a *app) rm(ctx context.Context, o rmOptions) error {
 	if _, err := d.Commit(ctx, fmt.Sprintf("delete %s in %s", count(len(o.names), "secret"), env)); err != nil {
 		return err
 	}
+	a.afterWrite(ctx, s, d.Report())
 	return a.reportWritten("deleted", d.Report(), o.json)
 }

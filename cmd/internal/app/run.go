@@ -10,6 +10,7 @@ import (
 
 	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/exit"
+	"github.com/secr/secr/cmd/internal/freshness"
 	"github.com/secr/secr/cmd/internal/special"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
@@ -33,6 +34,7 @@ secr run sh -c 'echo "$PORT"'`,
 			&cli.BoolFlag{Name: "clean", Usage: "inherit only what any login has: PATH, HOME, TERM, ..."},
 			&cli.BoolFlag{Name: "preserve", Usage: "an inherited variable wins over a secret"},
 			&cli.BoolFlag{Name: "file-descriptors", Value: true, Usage: "pass secret files as memory files; =false leaves them out"},
+			&cli.BoolFlag{Name: "fresh", Usage: "first get what the remote has; fail if that takes more than 3 seconds"},
 			atFlag(), reasonFlag(),
 		},
 		least: 1, most: -1,
@@ -40,7 +42,7 @@ secr run sh -c 'echo "$PORT"'`,
 			return a.runProgram(c.Context, runOptions{
 				env: c.String("env"), only: c.StringSlice("only"), except: c.StringSlice("except"), prefix: c.String("prefix"),
 				clean: c.Bool("clean"), preserve: c.Bool("preserve"), files: c.Bool("file-descriptors"),
-				at: c.String("at"), reason: c.String("reason"), command: c.Args().Slice(),
+				at: c.String("at"), fresh: c.Bool("fresh"), reason: c.String("reason"), command: c.Args().Slice(),
 			})
 		},
 	}.command()
@@ -49,6 +51,7 @@ secr run sh -c 'echo "$PORT"'`,
 type runOptions struct {
 	env, prefix, reason    string
 	at                     string
+	fresh                  bool
 	only, except, command  []string
 	clean, preserve, files bool
 }
@@ -69,6 +72,11 @@ func (a *app) runProgram(ctx context.Context, o runOptions) error {
 		return err
 	}
 	s.program = o.command[0]
+	if o.fresh {
+		if err := a.fetchFirst(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := a.look(ctx, s, o.at); err != nil {
 		return err
 	}
@@ -82,6 +90,10 @@ func (a *app) runProgram(ctx context.Context, o runOptions) error {
 	}
 	a.refreshSnapshot(ctx, s, env)
 	s.vault.Close()
+	if age := freshness.Age(s.vault.Local(), a.sys.Now()); age != "" {
+		a.note("%s", age)
+	}
+	freshness.Refresh(a.sys, s.vault.Local(), s.settings.Refresh)
 	if env != s.project.Default() {
 		a.note("secr: environment %s", env)
 	}

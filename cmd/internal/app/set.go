@@ -144,6 +144,7 @@ func (a *app) commitSet(ctx context.Context, s *session, env string, o setOption
 		return err
 	}
 	a.warnTwins(ctx, s, env, d.Report().Written)
+	a.afterWrite(ctx, s, d.Report())
 	return a.reportWritten("set", d.Report(), o.json)
 }
 

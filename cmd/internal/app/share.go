@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,6 +15,8 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/sync/joining"
 	"github.com/secr/secr/sync/remote"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/team"
 )
 
@@ -139,4 +143,32 @@ func offline(k remote.Kind) bool {
 		return true
 	}
 	return false
+}
+
+// hintEvery is how often a person is told that changes wait to be shared.
+const hintEvery = time.Hour
+
+// afterWrite shares at once where the user's settings say so, or else says, once an
+// hour, that something waits. Neither is a reason for the write to fail.
+func (a *app) afterWrite(ctx context.Context, s *session, r vault.Report) {
+	if !r.Changed() {
+		return
+	}
+	w, err := a.way(ctx, s, "")
+	if err != nil || w.url.IsZero() {
+		return // a project without a remote has nothing to share; a wrong one is sync's to report
+	}
+	if s.settings.AutoSync {
+		_ = a.share(ctx, s, w, false)
+		return
+	}
+	mark := filepath.Join(s.vault.Local().State(), "hinted")
+	if info, err := os.Stat(mark); err == nil && a.sys.Now().Sub(info.ModTime()) < hintEvery {
+		return
+	}
+	stand, err := a.replica(s, w, syncOptions{}).Status()
+	if err != nil || stand.Ahead == 0 || local.WriteFile(mark, nil) != nil {
+		return
+	}
+	a.note("%s not yet shared: secr sync", count(int(stand.Ahead), "change"))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/term"
@@ -118,10 +117,4 @@ func describeAside(list []replica.SetAside) []asideJSON {
 		out = append(out, asideJSON{Op: x.Op, Number: x.Seq, Subject: x.Subject, Reason: string(x.Reason), Time: stamp(x.Time)})
 	}
 	return out
-}
-
-// old says how long ago something was, where that is more than a day.
-func (a *app) old(unix int64) (time.Duration, bool) {
-	age := a.sys.Now().Sub(time.Unix(unix, 0))
-	return age, age > 24*time.Hour
 }

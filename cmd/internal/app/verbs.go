@@ -48,6 +48,7 @@ func (a *app) verbs() []*cli.Command {
 		a.doctorVerb(),
 		a.completionVerb(),
 		a.completeVerb(),
+		a.backgroundVerb(),
 		a.versionVerb(),
 	}
 }

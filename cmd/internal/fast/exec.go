@@ -8,6 +8,7 @@ import (
 
 	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/cmd/internal/freshness"
 	"github.com/secr/secr/cmd/internal/witness"
 	"github.com/secr/secr/vault/snapshot"
 )
@@ -41,6 +42,7 @@ func (p place) run(ctx context.Context, o options) (code int, done bool, err err
 		return 0, true, err
 	}
 	p.note(p.environment, composed)
+	freshness.Refresh(p.sys, p.vault, p.refresh)
 	code, err = child.Run(ctx, child.Plan{Args: o.names, Environment: composed, Protection: protection})
 	return code, true, err
 }
@@ -49,6 +51,9 @@ func (p place) run(ctx context.Context, o options) (code int, done bool, err err
 func (p place) note(environment string, e child.Environment) {
 	if !p.ordinary {
 		p.sys.Stderr.WriteString("secr: environment " + environment + "\n")
+	}
+	if age := freshness.Age(p.vault, p.sys.Now()); age != "" {
+		p.sys.Stderr.WriteString(age + "\n")
 	}
 	if len(e.Overridden) > 0 {
 		p.sys.Stderr.WriteString("secr: instead of the inherited " + strings.Join(e.Overridden, ", ") + "\n")

@@ -67,6 +67,7 @@ type place struct {
 	ordinary    bool // the environment is the project's default
 	snapshot    *snapshot.Snapshot
 	keys        Keys
+	refresh     time.Duration
 }
 
 // locate finds project, link, head and snapshot.
@@ -83,7 +84,7 @@ func locate(sys system.System, o options) (place, bool) {
 	if !ok {
 		return place{}, false
 	}
-	out := place{sys: sys}
+	out := place{sys: sys, refresh: chosen.refresh}
 	if out.keys, ok = unlock(sys, home, p, chosen); !ok {
 		return place{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/secr/secr/vault/local"
 )
@@ -94,6 +95,7 @@ func (o options) wants(name string) bool {
 type settings struct {
 	environment  string
 	sessionCache bool
+	refresh      time.Duration
 }
 
 // readSettings reads a settings file of plain lines. One with tables, or with
@@ -122,6 +124,12 @@ func readSettings(home local.Home) (settings, bool) {
 				return s, false
 			}
 			s.environment = inner
+		case "refresh":
+			period, err := time.ParseDuration(strings.Trim(value, `"`))
+			if err != nil || period < 0 {
+				return s, false
+			}
+			s.refresh = period
 		case "session_cache":
 			if value != "true" && value != "false" {
 				return s, false
