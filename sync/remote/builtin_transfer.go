@@ -60,5 +60,5 @@ func known(src *repo.Foreign, theirs map[string]Hash) ([]Hash, error) {
 	return have, nil
 }
 
-// errHooks is the cause when a folder's repository has rules that only git applies.
-var errHooks = errors.New("this repository has hooks or rules for pushes, which only git can apply")
+// errRules is the cause when a folder's repository has rules that only git applies.
+var errRules = errors.New("this repository has rules for pushes, which only git can apply")

@@ -173,6 +173,10 @@ func (n *Native) Fetch(ctx context.Context, f Fetch) (Hash, error) {
 // gigabytes ends there.
 func allocLimit(l Limits) int64 { return max(32<<20, int64(l.Objects)*96) }
 
+// plainReceive takes a push into a folder on this machine. Without it a repository that
+// somebody left there could start its hooks, and commands out of its settings, as this user.
+const plainReceive = "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=: -c core.fsmonitor=false -c receive.autogc=false receive-pack"
+
 // Push runs git push with a lease, which is Git's compare-and-swap.
 func (n *Native) Push(ctx context.Context, p Push) error {
 	if err := checkRef(p.Ref); err != nil {
@@ -189,7 +193,11 @@ func (n *Native) Push(ctx context.Context, p Push) error {
 		source = p.New.String()
 	}
 	args := append([]string{"--git-dir=" + p.From}, settings()...)
-	args = append(args, "push", "--progress", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no",
+	args = append(args, "push")
+	if p.URL.scheme == File {
+		args = append(args, "--receive-pack="+plainReceive)
+	}
+	args = append(args, "--progress", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no",
 		"--force-with-lease="+p.Ref+":"+lease, "--", p.URL.String(), source+":"+p.Ref)
 	_, err := n.run(ctx, invocation{url: p.URL, args: args, limits: p.Limits.orDefault(), maxOutput: 64 << 10})
 	return err

@@ -116,6 +116,45 @@ func TestAHostileProjectStartsNothingAndLeaksNothing(t *testing.T) {
 	}
 }
 
+// TestAFolderStartsNothing: a repository in a folder belongs to whoever made the folder.
+func TestAFolderStartsNothing(t *testing.T) {
+	h := remotetest.Folder(t)
+	for name, make := range transports() {
+		t.Run(name, func(t *testing.T) {
+			there := h.Create(t, name)
+			touched := filepath.Join(t.TempDir(), "touched")
+			for _, hook := range []string{"pre-receive", "update", "post-receive", "post-update", "reference-transaction", "proc-receive", "push-to-checkout"} {
+				remotetest.Hook(t, there, hook, "touch "+touched)
+			}
+			other := h.Create(t, name+"-other")
+			remotetest.Run(t, other, "update-ref", "refs/heads/x", remotetest.Commit(t, other, "", "x", "x"))
+			remotetest.Run(t, there, "config", "core.alternateRefsCommand", "touch "+touched+"; true")
+			remotetest.Run(t, there, "config", "core.fsmonitor", "touch "+touched)
+			remotetest.Run(t, there, "config", "uploadpack.packObjectsHook", "touch "+touched+"; true")
+			if name == "native" { // the other one takes no borrowed objects
+				alternates := filepath.Join(there, "objects", "info", "alternates")
+				if err := os.WriteFile(alternates, []byte(filepath.Join(other, "objects")+"\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr, _ := make(t, h)
+			local := repository(t)
+			one := hash(t, remotetest.Commit(t, local.Dir(), "", "a", "1"))
+			err := tr.Push(context.Background(), remote.Push{URL: parse(t, h.Address(name)), Ref: branch, New: one, From: local.Dir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := quarantine(t, repository(t))
+			if _, err := tr.Fetch(context.Background(), remote.Fetch{URL: parse(t, h.Address(name)), Ref: branch, Into: q}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(touched); err == nil {
+				t.Error("a program of the folder was started")
+			}
+		})
+	}
+}
+
 func TestAGitOfTheUsersHookEnvironmentReachesTheRightRepository(t *testing.T) {
 	h := remotetest.Folder(t)
 	there := h.Create(t, "x")

@@ -88,6 +88,7 @@ type mode int
 const (
 	both mode = iota
 	pullOnly
+	fetchOnly
 )
 
 // Sync brings what the remote has, replays local changes on top, and publishes them.
@@ -97,6 +98,11 @@ func (r *Replica) Sync(ctx context.Context) (Result, error) { return r.repeat(ct
 
 // Pull is Sync without publishing anything.
 func (r *Replica) Pull(ctx context.Context) (Result, error) { return r.repeat(ctx, pullOnly) }
+
+// Fetch brings and pins what the remote has. The head follows if nothing was changed here
+// meanwhile; otherwise it stays for a Sync, because to replay takes keys, and perhaps a
+// decision. It is what can be done in the background.
+func (r *Replica) Fetch(ctx context.Context) (Result, error) { return r.repeat(ctx, fetchOnly) }
 
 func (r *Replica) repeat(ctx context.Context, m mode) (Result, error) {
 	patience := time.NewTimer(r.o.Patience)
@@ -135,14 +141,14 @@ func (r *Replica) once(ctx context.Context, m mode) (Result, error) {
 	result := Result{Head: here.Head()}
 	switch {
 	case theirs == nil:
-		if m == pullOnly {
+		if m != both {
 			return result, &remote.Error{Kind: remote.NoBranch, URL: r.o.URL.String()}
 		}
 		result.Created = true
 		return r.share(ctx, result, nil, here)
 	case contains(here, theirs):
 		result.Remote = theirs.Head()
-		if m == pullOnly || theirs.Head().Sum == here.Head().Sum {
+		if m != both || theirs.Head().Sum == here.Head().Sum {
 			r.remember(theirs)
 			return result, nil
 		}
@@ -154,6 +160,10 @@ func (r *Replica) once(ctx context.Context, m mode) (Result, error) {
 			return result, err
 		}
 		r.remember(theirs)
+		return result, nil
+	}
+	if m == fetchOnly {
+		result.Remote = theirs.Head()
 		return result, nil
 	}
 	return r.merge(ctx, m, theirs)

@@ -271,6 +271,27 @@ func TestPullPublishesNothing(t *testing.T) {
 	}
 }
 
+func TestFetchMovesTheHeadOnlyWhereNothingWaits(t *testing.T) {
+	l := newLab(t)
+	ana := l.found()
+	ben := ana.join("ben", policy.Developer)
+	ana.set("A", "a1")
+	ana.sync()
+	if got, err := ben.r.Fetch(t.Context()); err != nil || got.Received != 1 || ben.v.Head() != ana.v.Head() {
+		t.Errorf("behind: %+v, %v", got, err)
+	}
+	ben.set("B", "b1")
+	ana.set("A", "a2")
+	ana.sync()
+	head := ben.v.Head()
+	if got, err := ben.r.Fetch(t.Context()); err != nil || got.Sent != 0 || ben.v.Head() != head {
+		t.Errorf("both moved: %+v, %v", got, err)
+	}
+	if status, err := ben.r.Status(); err != nil || status.Ahead != 1 || status.Behind != 1 {
+		t.Errorf("status %+v, %v", status, err)
+	}
+}
+
 func TestCloneTakesOnlyWhatItWasTold(t *testing.T) {
 	l := newLab(t)
 	ana := l.found()

@@ -116,18 +116,24 @@ func (a *app) confirmHost(ctx context.Context, home local.Home, u remote.URL) er
 	return local.WriteFile(path, append(known, u.Host()+"\n"...))
 }
 
-// transport is the user's git, or the one that needs none.
+// transport is the user's git, or the one that needs none. On a terminal git and ssh
+// may ask; elsewhere only programs that the environment names for it may answer.
 func (a *app) transport(w way) remote.Transport {
+	line := &transferLine{err: a.term.Err, now: a.sys.Now}
 	note := func(text string) { a.note("%s", text) }
 	git, err := remote.FindGit(a.sys.Getenv("PATH"))
 	if err != nil {
-		return remote.NewBuiltin(a.builtin(w, note))
+		o := a.builtin(w, note)
+		o.Progress = line.say
+		return transfers{remote.NewBuiltin(o), line}
 	}
-	prompt := remote.PromptNever
+	prompt := remote.PromptPrograms
 	if a.term.Interactive() {
 		prompt = remote.PromptTerminal
 	}
-	return remote.NewNative(remote.NativeOptions{Git: git, Environ: a.sys.Without("SECR_"), Project: w.project, Prompt: prompt, Note: note})
+	return transfers{remote.NewNative(remote.NativeOptions{
+		Git: git, Environ: a.sys.Without("SECR_"), Project: w.project, Prompt: prompt, Note: note, Progress: line.say,
+	}), line}
 }
 
 func (a *app) builtin(w way, note func(string)) remote.BuiltinOptions {
