@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -108,23 +107,6 @@ func (p Posted) loose(all []Posted) Finding {
 	f := p.finding(Gap, "receipts %d to %d are missing", before+1, p.First-1)
 	f.Proof = append(f.Proof, "receipt "+fmt.Sprint(p.First-1)+" has the hash "+hex.EncodeToString(p.Previous[:]))
 	return f
-}
-
-// ends are the places at which a device's published receipts end, the highest
-// number first.
-func ends(posted []Posted) []receipt.Link {
-	followed := map[receipt.Link]bool{}
-	for _, p := range posted {
-		followed[p.start()] = true
-	}
-	var out []receipt.Link
-	for _, p := range posted {
-		if !followed[p.end()] && !slices.Contains(out, p.end()) {
-			out = append(out, p.end())
-		}
-	}
-	slices.SortStableFunc(out, func(a, b receipt.Link) int { return cmp.Compare(b.Number, a.Number) })
-	return out
 }
 
 // before is what an entry says that it follows.

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/secr/secr/policy"
-	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/replica"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/chain/chaintest"
@@ -225,15 +224,6 @@ func (h *world) honest(d *chaintest.Draft) {
 	parent := h.w.State.Head().ID
 	h.w.Commit(d)
 	h.point(h.write(h.w.Changes[len(h.w.Changes)-1], parent, nil))
-}
-
-func (h *world) parse(address string) remote.URL {
-	h.t.Helper()
-	u, err := remote.Parse(address, remote.FromUser, "")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return u
 }
 
 func id(s string) repo.Hash {

@@ -40,9 +40,8 @@ type sim struct {
 // player is a client of the simulation.
 type player struct {
 	*client
-	name    string
-	trick   *trickster
-	yielded bool // gave up its pin in a fork, by choice
+	name  string
+	trick *trickster
 }
 
 // trickster is the host as one client sees it.
