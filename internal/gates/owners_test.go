@@ -31,12 +31,10 @@ func owners() []owner {
 		{dependency: "cloud.google.com/go", packages: []string{"keys/gcpkms"}},
 		{dependency: "google.golang.org", packages: []string{"keys/gcpkms"}},
 		{dependency: "github.com/googleapis/gax-go/v2", packages: []string{"keys/gcpkms"}},
-		{dependency: "golang.org/x/oauth2", packages: []string{"keys/gcpkms"}},
 		{dependency: "github.com/Azure/azure-sdk-for-go", packages: []string{"keys/azurekv"}},
 
 		{dependency: "github.com/go-git/go-git/v5/plumbing/transport", packages: []string{"sync/remote"}},
 		{dependency: "github.com/go-git/go-git/v5", packages: []string{"vault/repo", "sync/remote"}},
-		{dependency: "github.com/go-git/go-billy/v5", packages: []string{"vault/repo", "sync/remote"}},
 
 		{dependency: "golang.org/x/term", packages: []string{"cmd/internal/term"}},
 		{dependency: "github.com/urfave/cli/v2", packages: []string{"cmd/internal/..."}},
@@ -48,7 +46,6 @@ func owners() []owner {
 
 		// The platform: locks, the kernel keyring, exec, consoles.
 		{dependency: "golang.org/x/sys", packages: []string{"vault/local", "keys/session", "keys/keyring", "audit/receipt", "vault/repo", "sync/remote", "cmd/internal/..."}},
-		{dependency: "golang.org/x/sync", packages: []string{"sync/replica"}},
 
 		{dependency: "github.com/creack/pty", testOnly: true},
 		{dependency: "github.com/rogpeppe/go-internal", testOnly: true},
