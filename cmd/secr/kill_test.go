@@ -17,11 +17,12 @@ import (
 type person struct {
 	t             *testing.T
 	home, project string
+	token         string // of an identity that the test knows; empty is a login
 }
 
 func newPerson(t *testing.T) person {
 	t.Helper()
-	p := person{t, filepath.Join(t.TempDir(), "home"), t.TempDir()}
+	p := person{t: t, home: filepath.Join(t.TempDir(), "home"), project: t.TempDir()}
 	if err := os.MkdirAll(p.home, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +36,9 @@ func (p person) secr(args ...string) *exec.Cmd {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "TMPDIR=" + os.TempDir(), "USER=tester",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "SECR_KEYRING=file", "SECR_PASSPHRASE=correct horse",
+	}
+	if p.token != "" {
+		cmd.Env = append(cmd.Env, "SECR_TOKEN="+p.token)
 	}
 	return cmd
 }

@@ -54,7 +54,7 @@ func (a *app) sayWaiting(s *session, f joining.Found) {
 		a.note("%s", w.words())
 	}
 	if len(f.Rubbish) > 0 {
-		a.note("%s at the remote, under secr/join/, hold no request: git push --delete takes them out", count(len(f.Rubbish), "branch"))
+		a.note("branches under secr/join/ at the remote that hold no request: %d; git push --delete takes them out", len(f.Rubbish))
 	}
 	if f.Left > 0 {
 		a.warn("%d more branches under secr/join/ were not looked at", f.Left)
