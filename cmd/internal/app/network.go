@@ -22,6 +22,7 @@ import (
 type way struct {
 	url     remote.URL
 	project string // a folder whose git settings may be lent to this remote, "" for none
+	seen    *seen  // what a survey found there; nil without one
 }
 
 // address is the remote as an invite names it.
@@ -33,7 +34,7 @@ func (w way) address() string { return w.url.String() }
 func (a *app) way(ctx context.Context, s *session, flag string) (way, error) {
 	if text := project.Choose(flag, a.sys.Getenv("SECR_REMOTE"), s.settings.RemoteOf(s.project.Vault), ""); text != "" {
 		u, err := remote.Parse(text, remote.FromUser, a.sys.Folder)
-		return way{u, s.project.Folder}, err
+		return way{url: u, project: s.project.Folder}, err
 	}
 	remotes := remote.ProjectRemotes(s.project.Folder)
 	if s.project.Remote == "" {
@@ -42,7 +43,7 @@ func (a *app) way(ctx context.Context, s *session, flag string) (way, error) {
 			return way{}, err
 		}
 		u, err := remote.Parse(text, remote.FromUser, s.project.Folder)
-		return way{u, s.project.Folder}, err
+		return way{url: u, project: s.project.Folder}, err
 	}
 	return a.namedWay(ctx, s, s.project.Remote, remotes)
 }
@@ -74,14 +75,14 @@ func (a *app) namedWay(ctx context.Context, s *session, text string, remotes map
 			continue // a remote that secr can't use is nobody's concern here
 		}
 		if own.Place() == u.Place() {
-			return way{own, s.project.Folder}, nil
+			return way{url: own, project: s.project.Folder}, nil
 		}
 		hosts[own.Host()] = true
 	}
 	if hosts[u.Host()] {
-		return way{u, s.project.Folder}, nil
+		return way{url: u, project: s.project.Folder}, nil
 	}
-	return way{u, ""}, a.confirmHost(ctx, s.home, u)
+	return way{url: u}, a.confirmHost(ctx, s.home, u)
 }
 
 // strangeWay is a remote that an invite names.
@@ -116,9 +117,18 @@ func (a *app) confirmHost(ctx context.Context, home local.Home, u remote.URL) er
 	return local.WriteFile(path, append(known, u.Host()+"\n"...))
 }
 
-// transport is the user's git, or the one that needs none. On a terminal git and ssh
-// may ask; elsewhere only programs that the environment names for it may answer.
+// transport is the way itself, with what a survey has found.
 func (a *app) transport(w way) remote.Transport {
+	t := a.carrier(w)
+	if w.seen != nil {
+		return surveyed{t, w.seen}
+	}
+	return t
+}
+
+// carrier is the user's git, or the transport that needs none. On a terminal git and ssh
+// may ask; elsewhere only programs that the environment names for it may answer.
+func (a *app) carrier(w way) remote.Transport {
 	line := &transferLine{err: a.term.Err, now: a.sys.Now}
 	note := func(text string) { a.note("%s", text) }
 	git, err := remote.FindGit(a.sys.Getenv("PATH"))

@@ -107,7 +107,7 @@ func (a *app) sync(ctx context.Context, o syncOptions) error {
 	if o.repair {
 		return a.repair(ctx, s, w, o)
 	}
-	return a.syncWith(ctx, s, w, o)
+	return a.syncWith(ctx, s, a.survey(ctx, s, w), o)
 }
 
 // syncWith syncs, decides what it can, and tells the rest.
