@@ -68,8 +68,10 @@ func (k Kind) words() string {
 		return "the passphrase file"
 	case KindToken:
 		return "the token"
+	case KindMemory:
+		return "memory"
 	}
-	return "memory"
+	return string(k)
 }
 
 // Error says what went wrong in which store. It never holds a secret.

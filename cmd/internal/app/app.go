@@ -15,6 +15,7 @@ import (
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/system"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/local"
 )
 
@@ -22,6 +23,8 @@ import (
 type app struct {
 	sys  system.System
 	term *term.Terminal
+	// identityKey is the cloud key that login was told to seal the identity with.
+	identityKey policy.CloudKey
 }
 
 // Run is secr: it does what args say and returns the exit code. Nothing else

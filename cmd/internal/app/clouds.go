@@ -18,10 +18,12 @@ import (
 )
 
 // clouds is the session's way to cloud keys. Building it starts nothing.
-func (a *app) clouds(s *session) *clouds.Clouds {
+func (a *app) clouds(s *session) *clouds.Clouds { return a.cloudsOf(s.home, s.settings) }
+
+func (a *app) cloudsOf(home local.Home, chosen settings.Settings) *clouds.Clouds {
 	c := &clouds.Clouds{
 		Executable: executable(), Version: version(), Environ: a.sys.Without("SECR_"),
-		Settings: s.settings.Clouds, Allowed: func() []string { return a.allowedClouds(s.home) },
+		Settings: chosen.Clouds, Allowed: func() []string { return a.allowedClouds(home) },
 	}
 	if a.term.Interactive() {
 		c.Ask = func(ctx context.Context, scope string, key policy.CloudKey) (bool, error) {
@@ -31,7 +33,7 @@ func (a *app) clouds(s *session) *clouds.Clouds {
 			if err != nil || !yes {
 				return false, err
 			}
-			return true, rememberCloud(s.home, scope)
+			return true, rememberCloud(home, scope)
 		}
 	}
 	return c

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/secr/secr/cmd/internal/clouds"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/settings"
@@ -35,10 +36,11 @@ secr login --keyring file`,
 			&cli.StringFlag{Name: "email", Usage: "your e-mail address; none by default"},
 			&cli.StringFlag{Name: "profile", Usage: "the `name` of another identity"},
 			&cli.StringFlag{Name: "keyring", Usage: "os or file"},
+			&cli.StringFlag{Name: "kms", Usage: "seal the identity with this cloud `KEY`, for a machine in a cloud without a keyring"},
 		},
 		run: func(c *cli.Context) error {
 			return a.login(c.Context, loginOptions{
-				person: c.String("name"), email: c.String("email"), profile: c.String("profile"), keyring: c.String("keyring"),
+				person: c.String("name"), email: c.String("email"), profile: c.String("profile"), keyring: c.String("keyring"), kms: c.String("kms"),
 				named: c.IsSet("name"), mailed: c.IsSet("email"),
 			})
 		},
@@ -49,6 +51,7 @@ type loginOptions struct {
 	person, email    string
 	named, mailed    bool
 	profile, keyring string
+	kms              string
 }
 
 func (a *app) login(ctx context.Context, o loginOptions) error {
@@ -61,6 +64,11 @@ func (a *app) login(ctx context.Context, o loginOptions) error {
 	}
 	if o.keyring == "" {
 		o.keyring = a.sys.Getenv("SECR_KEYRING")
+	}
+	if o.kms != "" {
+		if err := a.sealByCloud(home, &o); err != nil {
+			return err
+		}
 	}
 	places, err := a.wanted(home, o.keyring)
 	if err != nil {
@@ -93,6 +101,20 @@ func (a *app) login(ctx context.Context, o loginOptions) error {
 	return nil
 }
 
+// sealByCloud makes the cloud key that was named the place of the identity. Whoever
+// types a key's name has decided about its account.
+func (a *app) sealByCloud(home local.Home, o *loginOptions) error {
+	key, err := clouds.KeyOf(o.kms)
+	if err != nil {
+		return exit.Usagef("%s", err).WithHint("secr kms add --help shows what such names look like")
+	}
+	if o.keyring != "" && o.keyring != string(clouds.KindCloud) && o.keyring != a.sys.Getenv("SECR_KEYRING") {
+		return exit.Usagef("--kms and --keyring are two places for one identity")
+	}
+	a.identityKey, o.keyring = key, string(clouds.KindCloud)
+	return rememberCloud(home, clouds.Scope(key))
+}
+
 // wanted are the places where a new seed may go.
 func (a *app) wanted(home local.Home, kind string) (keyring.Places, error) {
 	all, err := a.places(home)
@@ -109,7 +131,7 @@ func (a *app) wanted(home local.Home, kind string) (keyring.Places, error) {
 	switch kind {
 	case "":
 		return all, nil
-	case "os", "file":
+	case "os", "file", string(clouds.KindCloud):
 		place, err := all.Of(keyring.Kind(kind))
 		return keyring.Places{place}, err
 	}

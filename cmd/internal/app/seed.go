@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/secr/secr/cmd/internal/clouds"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/identity"
@@ -96,15 +97,18 @@ func (a *app) profile(home local.Home, name string) (who, error) {
 
 // places are the keyrings of this machine, the preferred one first.
 func (a *app) places(home local.Home) (keyring.Places, error) {
-	life := a.sys.Session
-	if chosen, err := readSettings(home); err != nil {
+	chosen, err := readSettings(home)
+	if err != nil {
 		return nil, err
-	} else if !chosen.SessionCache {
+	}
+	life := a.sys.Session
+	if !chosen.SessionCache {
 		life = 0
 	}
 	return keyring.Places{
 		{Kind: keyring.KindOS, Store: keyring.OS{Service: service(home, a.sys.Getenv), Getenv: a.sys.Getenv, Deadline: a.sys.Keyring}},
 		{Kind: keyring.KindFile, Store: keyring.File{Folder: identity.Folder(home), Ask: a.askPassphrase, Work: a.sys.Work, Session: life}},
+		{Kind: clouds.KindCloud, Store: clouds.Store{Folder: identity.Folder(home), Clouds: a.cloudsOf(home, chosen), Key: a.identityKey}},
 	}, nil
 }
 

@@ -72,19 +72,21 @@ func Scope(key policy.CloudKey) string {
 // called; the calls themselves are bound to ctx.
 func (c *Clouds) Cloud(ctx context.Context, key policy.CloudKey, x wrap.Context) (wrap.Cloud, error) {
 	call := func(op cloud.Op, data []byte) ([]byte, error) {
-		if err := c.allow(ctx, key, op); err != nil {
-			return nil, err
-		}
-		return c.call(ctx, cloud.Call{
-			Op: op, Key: cloud.Key{Provider: cloud.Provider(key.Provider), Name: key.Key}, Data: data,
-			Context: cloud.Context{Vault: x.Vault, Kind: string(x.Kind), Name: x.Name, Epoch: x.Epoch},
-		})
+		return c.Call(ctx, key, op, cloud.Context{Vault: x.Vault, Kind: string(x.Kind), Name: x.Name, Epoch: x.Epoch}, data)
 	}
 	return wrap.Cloud{
 		Provider: string(key.Provider), ID: key.ID,
 		Encrypt: func(fileKey []byte) ([]byte, error) { return call(cloud.Wrap, fileKey) },
 		Decrypt: func(sealed []byte) ([]byte, error) { return call(cloud.Unwrap, sealed) },
 	}, nil
+}
+
+// Call makes one call with a key, if this machine allows it.
+func (c *Clouds) Call(ctx context.Context, key policy.CloudKey, op cloud.Op, x cloud.Context, data []byte) ([]byte, error) {
+	if err := c.allow(ctx, key, op); err != nil {
+		return nil, err
+	}
+	return c.call(ctx, cloud.Call{Op: op, Key: cloud.Key{Provider: cloud.Provider(key.Provider), Name: key.Key}, Context: x, Data: data})
 }
 
 // allow decides whether a key may be called. A token for Azure's key vaults is

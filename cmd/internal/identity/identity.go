@@ -28,12 +28,16 @@ type Kept string
 const (
 	KeptOS   Kept = "os"   // the operating system's keyring
 	KeptFile Kept = "file" // a file sealed with a passphrase
+	KeptKMS  Kept = "kms"  // a file sealed by a cloud key
 )
 
 // Words names the place for people.
 func (k Kept) Words() string {
-	if k == KeptOS {
+	switch k {
+	case KeptOS:
 		return "the system's keyring"
+	case KeptKMS:
+		return "a file sealed by a cloud key"
 	}
 	return "a file sealed with a passphrase"
 }
@@ -143,8 +147,8 @@ func (p Profile) Check() error {
 		return fmt.Errorf("a name is one line of text of at most %d bytes", textSize)
 	case !isText(p.Email):
 		return fmt.Errorf("an e-mail address is one line of text of at most %d bytes", textSize)
-	case p.Kept != KeptOS && p.Kept != KeptFile:
-		return errors.New("a keyring is os or file")
+	case p.Kept != KeptOS && p.Kept != KeptFile && p.Kept != KeptKMS:
+		return errors.New("a keyring is os, file or kms")
 	}
 	return nil
 }
