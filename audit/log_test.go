@@ -1,7 +1,9 @@
 package audit_test
 
 import (
+	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -142,16 +144,20 @@ func TestPendingReadingsOfThisMachineAreToldToo(t *testing.T) {
 	}
 }
 
+var benchSize = flag.Int("log-size", 500, "changes in BenchmarkLog; ten times as many receipts")
+
 // BenchmarkLog goes over changes and receipts. Beside it, verify is what the same
 // chain and receipts cost without the log: every change judged, every batch opened.
+// peak is what the log holds at once.
 func BenchmarkLog(b *testing.B) {
 	w := newWorld(b)
 	const perBatch = 100
-	for i := range 1000 {
+	for i := range *benchSize {
 		vaulttest.Set(b, w.ana.vault, "development", "A", fmt.Sprint(i))
 	}
 	head := w.ana.vault.Head()
-	for range 100 {
+	batches := *benchSize * 10 / perBatch
+	for range batches {
 		for i := range perBatch {
 			_, err := w.ana.log.Append(b.Context(), receipt.Receipt{
 				Time: now + int64(i), Action: "run", Environment: "development", Seq: head.Seq, Sum: fmt.Sprintf("%x", head.Sum), All: true,
@@ -164,18 +170,24 @@ func BenchmarkLog(b *testing.B) {
 		w.share(w.ana)
 	}
 	b.Run("log", func(b *testing.B) {
+		var peak uint64
 		for b.Loop() {
 			n := 0
 			for _, err := range audit.Log(b.Context(), w.ana.vault, audit.LogOptions{Branch: w.ana.branch(), Changes: true}) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				n++
+				if n++; n%10000 == 0 {
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					peak = max(peak, m.HeapAlloc)
+				}
 			}
-			if n != 100*perBatch+int(w.ana.vault.Head().Seq) {
+			if n != batches*perBatch+int(w.ana.vault.Head().Seq) {
 				b.Fatalf("%d events", n)
 			}
 		}
+		b.ReportMetric(float64(peak)/(1<<20), "peak-MB")
 	})
 	b.Run("verify", func(b *testing.B) {
 		for b.Loop() {
