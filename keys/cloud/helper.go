@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // ErrNoHelper says that secr-kms is not installed beside secr.
@@ -75,10 +76,14 @@ func (h Helper) Do(ctx context.Context, calls []Call) ([]Result, error) {
 	return response.Results, nil
 }
 
-// run starts the helper in the root folder, so that nothing of the current one
-// can reach it, with request as its input.
+// startTime is what the helper may take to start, on a machine that is busy.
+const startTime = 20 * time.Second
+
+// run starts the helper in its own folder, so that nothing of the current one can
+// reach it, with request as its input.
 func (h Helper) run(ctx context.Context, request []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Limits.Total+h.Limits.Connect)
+	// The helper keeps the limits itself; this one is for a helper that hangs.
+	ctx, cancel := context.WithTimeout(ctx, h.Limits.Total+startTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, h.Path)
 	cmd.Dir = filepath.Dir(h.Path)
