@@ -59,5 +59,9 @@ func Refresh(sys system.System, v local.Vault, period time.Duration) {
 // person says whether somebody at a terminal sees this.
 func person(sys system.System) bool {
 	info, err := sys.Stderr.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull) // a device for characters, too
+	return err != nil || !os.SameFile(info, null)
 }
