@@ -53,7 +53,8 @@ func Clone(ctx context.Context, o CloneOptions) (*vault.Vault, error) {
 		return nil, err
 	}
 	v, err := vault.Establish(ctx, o.Vault, state)
-	if err != nil {
+	ahead := errors.Is(err, vault.ErrNotDescendant)
+	if err != nil && !ahead {
 		return nil, err
 	}
 	r := New(Options{Vault: v, Transport: o.Transport, URL: o.URL, Branch: o.Branch, Clock: o.Clock, Limits: o.Limits})
@@ -61,6 +62,12 @@ func Clone(ctx context.Context, o CloneOptions) (*vault.Vault, error) {
 		if err := r.addFloor(ctx, o.Floor); err != nil {
 			return v, err
 		}
+	}
+	if ahead {
+		// The vault was here already, with changes that the remote hasn't got: a pull
+		// judges what it shows, and makes them again on top if they are to be.
+		_, err := r.Pull(ctx)
+		return v, err
 	}
 	if err := r.pin(ctx, state); err != nil {
 		return v, err

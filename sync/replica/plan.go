@@ -19,7 +19,7 @@ type UndecidedError struct {
 
 func (e *UndecidedError) Error() string {
 	conflicts, stops := len(e.Plan.With(replay.Conflict)), len(e.Plan.With(replay.Stop))
-	return fmt.Sprintf("nothing is published: %d local changes conflict with others' and %d wait for a decision", conflicts, stops)
+	return fmt.Sprintf("local changes in conflict with others': %d, waiting for a decision: %d", conflicts, stops)
 }
 
 // plan decides what becomes of the local changes after the common one.

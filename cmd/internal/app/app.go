@@ -138,8 +138,16 @@ func unknown(c *cli.Context, known []*cli.Command) error {
 	return err
 }
 
-// nearest is the verb that name is a misspelling of, if it is one.
+// meant are the verbs of other tools, and what they are called here.
+func meant() map[string]string {
+	return map[string]string{"list": "ls", "show": "get", "add": "set", "put": "set", "delete": "rm", "remove": "rm", "unset": "rm", "exec": "run"}
+}
+
+// nearest is the verb that name is another word for or a misspelling of, if it is one.
 func nearest(name string, known []*cli.Command) string {
+	if verb, ok := meant()[name]; ok && slices.ContainsFunc(known, func(c *cli.Command) bool { return c.Name == verb }) {
+		return verb
+	}
 	best, distance := "", 3
 	for _, c := range known {
 		if d := edits(name, c.Name); d < distance && !c.Hidden {

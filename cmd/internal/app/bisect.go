@@ -23,7 +23,7 @@ vault stays as it is. A and B are changes or times; without --bad it is now.`,
 		example: `secr bisect --good yesterday -- ./smoke-test
 secr bisect --env production --good 12 --bad 40 -- npm test`,
 		flags: []cli.Flag{
-			envFlag(), &cli.StringFlag{Name: "good", Usage: "a change or `TIME` at which the command worked", Required: true},
+			envFlag(), &cli.StringFlag{Name: "good", Usage: "a change or `TIME` at which the command worked"},
 			&cli.StringFlag{Name: "bad", Usage: "a change or `TIME` at which it did not", Value: "now"}, reasonFlag(), jsonFlag(),
 		},
 		least: 1, most: -1,
@@ -47,6 +47,9 @@ type bisectJSON struct {
 }
 
 func (a *app) bisect(ctx context.Context, o bisectOptions) error {
+	if o.good == "" {
+		return exit.Usagef("bisect needs a change or a time at which the command worked").WithHint("--good yesterday; secr log shows the changes")
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err

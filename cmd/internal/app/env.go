@@ -188,6 +188,7 @@ type envOptions struct {
 	receipts        string
 	requireKMS      []string
 	noRequireKMS    bool
+	noSync          bool
 }
 
 func (a *app) envAdd(ctx context.Context, o envOptions) error {
@@ -225,6 +226,7 @@ func (a *app) changePolicy(ctx context.Context, subject string, edit func(*polic
 		return err
 	}
 	a.reportTurned(d.Report())
+	a.afterWrite(ctx, s, d.Report())
 	return nil
 }
 

@@ -30,14 +30,14 @@ secr env set production --grant developer=none --require-reason --receipts requi
 			&cli.StringFlag{Name: "max-age", Usage: "refuse a state whose newest change is older (24h, 7d; 0 is any)"},
 			&cli.StringSliceFlag{Name: "require-kms", Usage: "a cloud `KEY` that must open it too, again for several of which any will do"},
 			&cli.BoolFlag{Name: "no-require-kms", Usage: "take that back"},
-			&cli.StringFlag{Name: "receipts", Usage: "best, required or off"},
+			&cli.StringFlag{Name: "receipts", Usage: "best, required or off"}, noSyncFlag(),
 		},
 		least: 1, most: 1,
 		run: func(c *cli.Context) error {
 			o := envOptions{
 				name: c.Args().First(), grants: c.StringSlice("grant"), allow: c.StringSlice("allow"),
 				disallow: c.StringSlice("disallow"), receipts: c.String("receipts"),
-				requireKMS: c.StringSlice("require-kms"), noRequireKMS: c.Bool("no-require-kms"),
+				requireKMS: c.StringSlice("require-kms"), noRequireKMS: c.Bool("no-require-kms"), noSync: c.Bool("no-sync"),
 			}
 			if c.IsSet("require-reason") {
 				yes := c.Bool("require-reason")
@@ -66,7 +66,7 @@ func (a *app) envSet(ctx context.Context, o envOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.changePolicy(ctx, "change environment "+o.name, func(p *policy.Policy) error {
+	return a.govern(ctx, governing{subject: "change environment " + o.name, noSync: o.noSync, edit: func(p *policy.Policy) error {
 		e, ok := p.Environment(o.name)
 		if !ok || e.Retired {
 			return noEnvironment(o.name)
@@ -77,7 +77,7 @@ func (a *app) envSet(ctx context.Context, o envOptions) error {
 		}
 		p.PutEnvironment(e)
 		return applyGrants(p, o.name, grants)
-	})
+	}})
 }
 
 // setRequired changes which cloud keys an environment needs as its second lock.
@@ -132,12 +132,14 @@ func (o envOptions) settings() (func(*policy.Environment), error) {
 func (a *app) envRetireVerb() *cli.Command {
 	return verb{
 		name: "retire", args: "NAME", short: "End an environment", long: "Its history stays; nothing in it changes again, and its name is never used again.",
-		example: "secr env retire preview --yes", flags: []cli.Flag{yesFlag()}, least: 1, most: 1,
-		run: func(c *cli.Context) error { return a.envRetire(c.Context, c.Args().First(), c.Bool("yes")) },
+		example: "secr env retire preview --yes", flags: []cli.Flag{yesFlag(), noSyncFlag()}, least: 1, most: 1,
+		run: func(c *cli.Context) error {
+			return a.envRetire(c.Context, c.Args().First(), c.Bool("yes"), c.Bool("no-sync"))
+		},
 	}.command()
 }
 
-func (a *app) envRetire(ctx context.Context, name string, sure bool) error {
+func (a *app) envRetire(ctx context.Context, name string, sure, noSync bool) error {
 	if !sure {
 		yes, err := a.term.Confirm(ctx, term.Question{
 			Text: fmt.Sprintf("Retire the environment %s for ever?", name), What: "a yes to retiring " + name, Flag: "--yes",
@@ -149,7 +151,7 @@ func (a *app) envRetire(ctx context.Context, name string, sure bool) error {
 			return exit.New(exit.Stopped, "nothing retired")
 		}
 	}
-	return a.changePolicy(ctx, "retire environment "+name, func(p *policy.Policy) error {
+	return a.govern(ctx, governing{subject: "retire environment " + name, noSync: noSync, edit: func(p *policy.Policy) error {
 		e, ok := p.Environment(name)
 		if !ok || e.Retired {
 			return noEnvironment(name)
@@ -162,7 +164,7 @@ func (a *app) envRetire(ctx context.Context, name string, sure bool) error {
 			}
 		}
 		return nil
-	})
+	}})
 }
 
 // reportTurned says which keys advanced, and what that did.

@@ -69,7 +69,7 @@ func nag(ctx context.Context, v *vault.Vault) (nagging, error) {
 func (n nagging) words() []string {
 	var out []string
 	if len(n.exposed) > 0 {
-		out = append(out, count(len(n.exposed), "value")+" could have been seen by who has no access any more and was not changed since: secr status --exposed")
+		out = append(out, count(len(n.exposed), "value")+" could have been seen by somebody who has no access any more, not changed since: secr status --exposed")
 	}
 	if !n.managing.Safe() {
 		out = append(out, "one device alone can manage this vault, and nobody can if it is lost: secr recovery create, or a second manager")

@@ -65,7 +65,7 @@ func indent(text string) string {
 // verbHelp is the template of one verb's help.
 const verbHelp = `{{.Usage}}
 
-Usage: {{.HelpName}}{{if .VisibleFlags}} [flags]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+Usage: {{.HelpName}}{{if .ArgsUsage}}{{if .VisibleFlags}} [flags]{{end}} {{.ArgsUsage}}{{else if .VisibleCommands}} <command>{{else if .VisibleFlags}} [flags]{{end}}
 
 {{.Description}}
 {{if .VisibleCommands}}

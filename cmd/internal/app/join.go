@@ -134,6 +134,11 @@ func (a *app) joining(home local.Home, l *team.Line) (*session, error) {
 		}
 		a.note("wrote %s, which names the vault for this folder", project.Name)
 		return s, nil
+	case errors.Is(err, project.ErrNone):
+		return nil, &exit.Error{
+			Code: exit.NotFound, Err: err, What: "no invite, and no project to join",
+			Hint: "secr join LINE, the line that a colleague's secr invite printed, or secr join in the project's folder",
+		}
 	case err != nil:
 		return nil, err
 	case l != nil && s.project.Vault != l.Vault:

@@ -34,7 +34,7 @@ func (a *app) kmsAddVerb() *cli.Command {
 name, or a key identifier with its version. A test wrap goes to the cloud and back
 before anything is written.`,
 		example: "secr kms add gcp projects/shop-prod/locations/global/keyRings/secr/cryptoKeys/deploy --role deploy",
-		flags:   []cli.Flag{&cli.StringFlag{Name: "role", Usage: "the `role` to open", Required: true}}, least: 2, most: 2,
+		flags:   []cli.Flag{&cli.StringFlag{Name: "role", Usage: "the `role` to open"}}, least: 2, most: 2,
 		run: func(c *cli.Context) error {
 			return a.kmsAdd(c.Context, policy.Provider(c.Args().Get(0)), c.Args().Get(1), c.String("role"))
 		},
@@ -42,6 +42,9 @@ before anything is written.`,
 }
 
 func (a *app) kmsAdd(ctx context.Context, provider policy.Provider, key, role string) error {
+	if role == "" {
+		return exit.Usagef("a cloud key opens a role").WithHint("--role deploy; secr role ls shows them")
+	}
 	if err := policy.CheckCloudName(provider, key); err != nil {
 		return exit.Usagef("%s", err).WithHint("secr kms add --help")
 	}
@@ -198,9 +201,11 @@ func (a *app) kmsRmVerb() *cli.Command {
 		long: "A role that loses a holder gets a new key at once, and so does everything that it opens. No cloud is needed for that.",
 		example: `secr kms rm arn:aws:kms:eu-central-1:123456789012:key/1b2c... --role deploy
 secr kms rm arn:aws:kms:eu-central-1:123456789012:key/1b2c...`,
-		flags: []cli.Flag{&cli.StringFlag{Name: "role", Usage: "only this `role`"}}, least: 1, most: 1,
+		flags: []cli.Flag{&cli.StringFlag{Name: "role", Usage: "only this `role`"}, noSyncFlag()}, least: 1, most: 1,
 		run: func(c *cli.Context) error {
-			return a.changePolicy(c.Context, "take a cloud key out", team.RemoveCloudKey(c.Args().First(), c.String("role")))
+			return a.govern(c.Context, governing{
+				subject: "take a cloud key out", edit: team.RemoveCloudKey(c.Args().First(), c.String("role")), noSync: c.Bool("no-sync"),
+			})
 		},
 	}.command()
 }

@@ -12,7 +12,7 @@ import (
 
 func (a *app) remoteVerb() *cli.Command {
 	return verb{
-		name: "remote", short: "The vault's remote: show, move", long: "Without more it shows where the vault is shared.",
+		name: "remote", short: "The vault's remote: show, move", long: "The vault is shared on a branch of the project's origin, if nothing else is said.",
 		example: "secr remote show\nsecr remote move git@other.example:team/vault.git",
 		sub:     []*cli.Command{a.remoteShowVerb(), a.remoteMoveVerb()},
 	}.command()

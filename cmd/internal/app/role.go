@@ -131,6 +131,7 @@ type roleOptions struct {
 	grants        []string
 	manage, audit *bool
 	dryRun        bool
+	noSync        bool
 }
 
 func (a *app) roleSetVerb() *cli.Command {
@@ -143,12 +144,12 @@ change. --dry-run shows who would gain and lose what.`,
 			&cli.StringSliceFlag{Name: "grant", Usage: "ENVIRONMENT=list, read, write or none, again for several"},
 			&cli.BoolFlag{Name: "manage", Usage: "change policy, and so read everything (--manage=false: not)"},
 			&cli.BoolFlag{Name: "audit", Usage: "read receipts (--audit=false: not)"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change, and change nothing"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change, and change nothing"}, noSyncFlag(),
 		},
 		least: 1, most: 1,
 		run: func(c *cli.Context) error {
 			return a.roleSet(c.Context, roleOptions{
-				name: c.Args().First(), grants: c.StringSlice("grant"), dryRun: c.Bool("dry-run"),
+				name: c.Args().First(), grants: c.StringSlice("grant"), dryRun: c.Bool("dry-run"), noSync: c.Bool("no-sync"),
 				manage: given(c, "manage"), audit: given(c, "audit"),
 			})
 		},
@@ -172,7 +173,7 @@ func (a *app) roleSet(ctx context.Context, o roleOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.planPolicy(ctx, "set role "+o.name, o.dryRun, func(p *policy.Policy) error {
+	return a.govern(ctx, governing{subject: "set role " + o.name, dryRun: o.dryRun, noSync: o.noSync, edit: func(p *policy.Policy) error {
 		role := team.Role{Name: o.name, Grants: map[string]policy.Level{}}
 		if was, ok := p.Role(o.name); ok {
 			role.Manage, role.Audit = was.Manage, was.Audit
@@ -192,52 +193,25 @@ func (a *app) roleSet(ctx context.Context, o roleOptions) error {
 			role.Audit = *o.audit
 		}
 		return team.PutRole(role)(p)
-	})
+	}})
 }
 
 func (a *app) roleRetireVerb() *cli.Command {
 	return verb{
 		name: "retire", args: "NAME", short: "End a role", long: "Who had it loses what it gave, and the keys turn. Its name is never used again.",
 		example: "secr role retire contractor --dry-run", least: 1, most: 1,
-		flags: []cli.Flag{&cli.BoolFlag{Name: "dry-run", Usage: "show what would change, and change nothing"}},
+		flags: []cli.Flag{&cli.BoolFlag{Name: "dry-run", Usage: "show what would change, and change nothing"}, noSyncFlag()},
 		run: func(c *cli.Context) error {
 			name := c.Args().First()
-			return a.planPolicy(c.Context, "retire role "+name, c.Bool("dry-run"), team.RetireRole(name))
+			return a.govern(c.Context, governing{
+				subject: "retire role " + name, edit: team.RetireRole(name), dryRun: c.Bool("dry-run"), noSync: c.Bool("no-sync"),
+			})
 		},
 	}.command()
 }
 
 func noRole(name string) error {
 	return exit.New(exit.NotFound, "no role %q", name).WithHint("secr role ls")
-}
-
-// planPolicy is changePolicy that can stop before the change, and shows who gains
-// and loses what in both cases.
-func (a *app) planPolicy(ctx context.Context, subject string, dryRun bool, edit func(*policy.Policy) error) error {
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.vault.Close()
-	d := s.vault.Draft()
-	d.EditPolicy(edit)
-	if dryRun {
-		report, err := d.Plan(ctx)
-		if err != nil {
-			return plainly(err)
-		}
-		a.showShifts(policy.Changes(report.Before, report.After))
-		a.reportTurned(report)
-		a.note("nothing was changed")
-		return nil
-	}
-	if _, err := d.Commit(ctx, subject); err != nil {
-		return plainly(err)
-	}
-	report := d.Report()
-	a.showShifts(policy.Changes(report.Before, report.After))
-	a.reportTurned(report)
-	return nil
 }
 
 // showShifts says who gains and loses what.

@@ -58,6 +58,7 @@ func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
 		return err
 	}
 	a.reportTurned(d.Report())
+	a.afterWrite(ctx, s, d.Report())
 	return nil
 }
 

@@ -124,7 +124,7 @@ func (a *app) syncWith(ctx context.Context, s *session, w way, o syncOptions) er
 		key := keys.NewKey()
 		if !o.ask {
 			a.showUndecided(ctx, s, undecided, key)
-			return &exit.Error{Code: exit.Conflict, Err: err, What: "nothing was published: both sides changed the same", Hint: "secr sync --ours, --theirs or --ask decides; the other version stays in history"}
+			return &exit.Error{Code: exit.Conflict, Err: err, What: "nothing was published", Hint: "secr sync --ours, --theirs or --ask decides; the other version stays in history"}
 		}
 		answers, err := a.askAll(ctx, s, undecided, key)
 		if err != nil {
@@ -219,7 +219,10 @@ func (a *app) repair(ctx context.Context, s *session, w way, o syncOptions) erro
 // share brings changes to the team that are worth nothing, or less than that, as
 // long as nobody else has them. Without a remote it says so and is content.
 func (a *app) share(ctx context.Context, s *session, w way, noSync bool) error {
-	if noSync || w.url.IsZero() {
+	if w.url.IsZero() {
+		return nil
+	}
+	if noSync {
 		a.note("share it: secr sync")
 		return nil
 	}

@@ -30,13 +30,14 @@ type tokenOptions struct {
 	name    string
 	roles   []string
 	expires string
+	noSync  bool
 	json    bool
 }
 
 func tokenFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "expires", Usage: "how long it is good for (90d, 12h; 0 is for ever)", Value: "90d"},
-		jsonFlag(),
+		&cli.StringFlag{Name: "expires", Usage: "how long it is good for (90d, 12h or never)", Value: "90d"},
+		noSyncFlag(), jsonFlag(),
 	}
 }
 
@@ -44,21 +45,26 @@ func (a *app) tokenCreateVerb() *cli.Command {
 	return verb{
 		name: "create", args: "NAME", short: "Make a token and print it once", long: "Prints the token on standard output, and nothing else there.",
 		example: "secr token create ci --role deploy | gh secret set SECR_TOKEN",
-		flags:   append(tokenFlags(), &cli.StringSliceFlag{Name: "role", Usage: "a `role` that it has, again for several", Required: true}), least: 1, most: 1,
+		flags:   append(tokenFlags(), &cli.StringSliceFlag{Name: "role", Usage: "a `role` that it has, again for several"}), least: 1, most: 1,
 		run: func(c *cli.Context) error {
-			return a.tokenCreate(c.Context, tokenOptions{name: c.Args().First(), roles: c.StringSlice("role"), expires: c.String("expires"), json: c.Bool("json")})
+			return a.tokenCreate(c.Context, tokenOptions{
+				name: c.Args().First(), roles: c.StringSlice("role"), expires: c.String("expires"), noSync: c.Bool("no-sync"), json: c.Bool("json"),
+			})
 		},
 	}.command()
 }
 
 func (a *app) tokenCreate(ctx context.Context, o tokenOptions) error {
+	if len(o.roles) == 0 {
+		return exit.Usagef("a token needs a role").WithHint("--role deploy; secr role ls shows them")
+	}
 	return a.issue(ctx, o, "make token "+o.name, func(d policy.Device) team.Edit {
 		return team.Admit(team.Admission{Handle: o.name, Kind: policy.Service, Roles: o.roles, Expires: d.Expires, Device: d})
 	})
 }
 
-// issue makes a new token, lets an edit bring its device in, and prints it once
-// the change is on the disk.
+// issue makes a new token, lets an edit bring its device in, prints it once the change
+// is on the disk, and shares the change: a token that was rolled is out for everybody.
 func (a *app) issue(ctx context.Context, o tokenOptions, subject string, edit func(policy.Device) team.Edit) error {
 	expires, err := a.expiry(o.expires)
 	if err != nil {
@@ -69,6 +75,13 @@ func (a *app) issue(ctx context.Context, o tokenOptions, subject string, edit fu
 		return err
 	}
 	defer s.vault.Close()
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	if err := a.freshen(ctx, s, w, o.noSync); err != nil {
+		return err
+	}
 	seed := keys.NewSeed()
 	place := team.Place{Vault: s.vault.ID(), Nonce: s.vault.State().Founding().Nonce}
 	device, err := team.NewDevice(seed, place, team.DeviceOptions{
@@ -83,12 +96,19 @@ func (a *app) issue(ctx context.Context, o tokenOptions, subject string, edit fu
 		return err
 	}
 	a.reportTurned(d.Report())
-	a.note("this is shown once; it is good %s; share the change: secr sync", until(expires))
+	a.note("this is shown once; it is good %s", until(expires))
+	if err := a.printToken(o, seed, expires); err != nil {
+		return err
+	}
+	return a.share(ctx, s, w, o.noSync)
+}
+
+func (a *app) printToken(o tokenOptions, seed keys.Seed, expires int64) error {
 	token := keys.FormatToken(seed)
 	if o.json {
 		return writeJSON(a.term.Out, tokenIssuedJSON{Version: 1, Name: o.name, Token: string(token.Reveal()), Expires: stamp(expires)})
 	}
-	_, err = fmt.Fprintf(a.term.Out, "%s\n", token.Reveal())
+	_, err := fmt.Fprintf(a.term.Out, "%s\n", token.Reveal())
 	return err
 }
 
@@ -99,14 +119,14 @@ type tokenIssuedJSON struct {
 	Expires string `json:"expires"`
 }
 
-// expiry is the time that a span from now ends at; "0" is never.
+// expiry is the time that a span from now ends at; 0 for "never", and for "0".
 func (a *app) expiry(span string) (int64, error) {
-	if span == "0" {
+	if span == "never" || span == "0" {
 		return 0, nil
 	}
 	d, err := parseSpan(span)
 	if err != nil || d == 0 {
-		return 0, exit.Usagef("%q is no time", span).WithHint("90d, 12h, or 0 for ever")
+		return 0, exit.Usagef("%q is no time", span).WithHint("90d, 12h or never")
 	}
 	return a.sys.Now().Add(d).Unix(), nil
 }
@@ -181,14 +201,19 @@ func tokenState(t tokenJSON, expires int64) string {
 func (a *app) tokenRevokeVerb() *cli.Command {
 	return verb{
 		name: "revoke", args: "NAME", short: "End a token",
-		long: "Removes the service: every key that it had turns at once, and everything is sealed again.", example: "secr token revoke ci", least: 1, most: 1,
+		long: `Removes the service: every key that it had turns at once, and everything is sealed
+again. Who hasn't fetched the change yet goes on as before, so it is shared at once.`,
+		example: "secr token revoke ci", flags: []cli.Flag{noSyncFlag()}, least: 1, most: 1,
 		run: func(c *cli.Context) error {
 			name := c.Args().First()
-			return a.changePolicy(c.Context, "revoke token "+name, func(p *policy.Policy) error {
-				if _, err := tokenDevice(p, name); err != nil {
-					return err
-				}
-				return team.Remove(name)(p)
+			return a.govern(c.Context, governing{
+				subject: "revoke token " + name, noSync: c.Bool("no-sync"),
+				edit: func(p *policy.Policy) error {
+					if _, err := tokenDevice(p, name); err != nil {
+						return err
+					}
+					return team.Remove(name)(p)
+				},
 			})
 		},
 	}.command()
@@ -200,7 +225,7 @@ func (a *app) tokenRollVerb() *cli.Command {
 		long:    "The same name and roles, a new key; the old token is out in the same change. Prints the new one once.",
 		example: "secr token roll ci | gh secret set SECR_TOKEN", flags: tokenFlags(), least: 1, most: 1,
 		run: func(c *cli.Context) error {
-			o := tokenOptions{name: c.Args().First(), expires: c.String("expires"), json: c.Bool("json")}
+			o := tokenOptions{name: c.Args().First(), expires: c.String("expires"), noSync: c.Bool("no-sync"), json: c.Bool("json")}
 			return a.issue(c.Context, o, "roll token "+o.name, func(d policy.Device) team.Edit { return rollToken(o.name, d) })
 		},
 	}.command()

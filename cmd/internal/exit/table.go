@@ -107,9 +107,16 @@ func missing() []row {
 		{is(keyring.ErrLocked), Identity, "unlock the system's keyring, or move the identity: secr login --keyring file"},
 		{is(keyring.ErrUnavailable), Identity, "log in to the desktop session that has the keyring, or set SECR_TOKEN"},
 		{is(keyring.ErrPassphrase), Identity, "set SECR_PASSPHRASE for a person, SECR_TOKEN for a machine"},
+		{brokenToken, Identity, "SECR_TOKEN is the whole line that secr token create printed; secr token roll makes a new one"},
 		{is(keyring.ErrDamaged), Identity, "restore it from a backup, or make a new one: secr logout, secr login"},
-		{is(vault.ErrNotMember), Identity, "somebody who manages the vault can add this device"},
+		{is(vault.ErrNotMember), Identity, "secr join asks to be let in; if you were let in just now, secr sync"},
 	}
+}
+
+// brokenToken matches a token that is none.
+func brokenToken(err error) bool {
+	e, ok := errors.AsType[*keyring.Error](err)
+	return ok && e.Kind == keyring.KindToken && errors.Is(err, keyring.ErrDamaged)
 }
 
 // people is what can be wrong with members, devices, roles and those who ask to join.
