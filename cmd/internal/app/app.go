@@ -91,6 +91,7 @@ type verb struct {
 }
 
 func (v verb) command() *cli.Command {
+	needed := needed(v.flags)
 	c := &cli.Command{
 		Name: v.name, Usage: v.short, ArgsUsage: v.args, Flags: v.flags, Subcommands: v.sub, Hidden: v.hidden,
 		Description:     strings.TrimSpace(v.long) + "\n\nExample:\n" + indent(v.example),
@@ -110,9 +111,35 @@ func (v verb) command() *cli.Command {
 			return exit.Usagef("%s: unexpected argument %q", ctx.Command.HelpName, ctx.Args().Get(v.most)).
 				WithHint("usage: %s", usage(ctx.Command))
 		}
+		for _, name := range needed {
+			if !ctx.IsSet(name) {
+				return exit.Usagef("%s needs --%s", ctx.Command.HelpName, name).WithHint("%s --help", ctx.Command.HelpName)
+			}
+		}
 		return v.run(ctx)
 	}
 	return c
+}
+
+// needed lists the flags that must be given, and takes the check from the library,
+// which would print the help to standard output and end with 1.
+func needed(flags []cli.Flag) []string {
+	var out []string
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			if f.Required {
+				f.Required = false
+				out = append(out, f.Name)
+			}
+		case *cli.StringSliceFlag:
+			if f.Required {
+				f.Required = false
+				out = append(out, f.Name)
+			}
+		}
+	}
+	return out
 }
 
 func usage(c *cli.Command) string {

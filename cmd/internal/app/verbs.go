@@ -19,6 +19,8 @@ func (a *app) verbs() []*cli.Command {
 		a.runVerb(),
 		a.importVerb(),
 		a.exportVerb(),
+		a.injectVerb(),
+		a.promoteVerb(),
 		a.statusVerb(),
 		a.syncVerb(),
 		a.pushVerb(),
