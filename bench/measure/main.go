@@ -59,7 +59,7 @@ func run(o options) error {
 	defer b.forget()
 	var t table
 	for _, job := range []func(*bench, *table) error{
-		starting, reading, writing, importing, growing, remembering, admitting, removing, rotating, auditing,
+		starting, reading, writing, importing, growing, syncing, remembering, admitting, removing, rotating, auditing,
 	} {
 		if err := job(b, &t); err != nil {
 			return err

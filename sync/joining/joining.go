@@ -19,6 +19,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -140,8 +141,10 @@ func Look(ctx context.Context, p Place, v *vault.Vault) (Found, error) {
 		}
 		now.Branches = append(now.Branches, b)
 	}
-	if err := writeKept(ctx, v.Local(), now); err != nil {
-		return Found{}, err
+	if !reflect.DeepEqual(now, before) {
+		if err := writeKept(ctx, v.Local(), now); err != nil {
+			return Found{}, err
+		}
 	}
 	return now.found(v), nil
 }

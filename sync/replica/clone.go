@@ -69,7 +69,7 @@ func Clone(ctx context.Context, o CloneOptions) (*vault.Vault, error) {
 		_, err := r.Pull(ctx)
 		return v, err
 	}
-	if err := r.pin(ctx, state); err != nil {
+	if err := r.pin(ctx, state.Head()); err != nil {
 		return v, err
 	}
 	r.remember(state)

@@ -17,33 +17,76 @@ import (
 	"github.com/secr/secr/vault/snapshot"
 )
 
-// fetch brings the remote's head, verified and in the vault's repository, and pins it. It
-// is nil when there is no such branch and this machine has never seen one.
-func (r *Replica) fetch(ctx context.Context) (*chain.State, error) {
+// there is what a remote has.
+type there struct {
+	nothing bool         // no such branch, and this machine has never seen one
+	head    chain.Head   // otherwise: verified, and not less than was seen before
+	state   *chain.State // nil if the head is in this machine's own chain
+}
+
+// fetch brings the remote's head, verified and in the vault's repository. A head that is
+// not in the own chain is pinned.
+func (r *Replica) fetch(ctx context.Context) (there, error) {
 	pin, seen, err := r.pinned()
 	if err != nil {
-		return nil, err
+		return there{}, err
 	}
 	q, tip, err := r.download(ctx, pin, seen)
-	if err != nil {
-		return nil, err
+	if err != nil || q == nil {
+		return there{nothing: err == nil}, err
 	}
-	if q == nil {
-		return nil, nil
+	if head, ok := r.own(tip); ok {
+		return there{head: head}, q.Discard()
 	}
 	theirs, err := r.judge(ctx, q.Repo(), tip, pin, seen)
 	if err != nil {
-		return nil, r.bad(ctx, q, refused{tip: tip, state: theirs, pin: pin, verdict: err})
+		return there{}, r.bad(ctx, q, refused{tip: tip, state: theirs, pin: pin, verdict: err})
 	}
 	lock, err := r.place.Lock(ctx, "sync")
 	if err != nil {
-		return nil, errors.Join(err, q.Discard())
+		return there{}, errors.Join(err, q.Discard())
 	}
 	defer lock.Unlock()
 	if err := q.Commit(ctx); err != nil {
-		return nil, errors.Join(err, q.Discard())
+		return there{}, errors.Join(err, q.Discard())
 	}
-	return theirs, r.writePin(theirs)
+	return there{head: theirs.Head(), state: theirs}, r.writePin(theirs.Head())
+}
+
+// own finds a remote's head in this machine's own chain, which is verified, at or after
+// everything that was seen anywhere. Most syncs end here, and need no other state. It
+// finds nothing when in doubt.
+func (r *Replica) own(tip remote.Hash) (chain.Head, bool) {
+	here := r.vault.State()
+	least := uint64(1)
+	pins, err := r.place.Pins()
+	if err != nil {
+		return chain.Head{}, false
+	}
+	for _, p := range pins {
+		if here.CheckDescends(point(p.Head)) != nil {
+			return chain.Head{}, false
+		}
+		if p.Remote == local.RemoteName(r.o.URL.String()) {
+			least = max(least, p.Head.Seq)
+		}
+	}
+	floors, err := r.place.Floors()
+	if err != nil {
+		return chain.Head{}, false
+	}
+	for _, f := range floors {
+		if here.CheckDescends(chain.Point{Seq: f.Seq, Sum: f.Sum}) != nil {
+			return chain.Head{}, false
+		}
+		least = max(least, f.Seq)
+	}
+	for seq := here.Head().Seq; seq >= least; seq-- {
+		if link, ok := here.Link(seq); ok && link.ID == tip {
+			return chain.Head{Seq: link.Seq, ID: link.ID, Sum: link.Sum, Time: link.Time}, true
+		}
+	}
+	return chain.Head{}, false
 }
 
 // download fetches the branch into a quarantine, which is nil when there is nothing and
@@ -87,11 +130,7 @@ func (r *Replica) judge(ctx context.Context, from *repo.Repo, tip remote.Hash, p
 // start is the state to verify from: this machine's head if the remote's comes after it,
 // else the last one that both sides had. Nil is from the founding change on.
 func (r *Replica) start(from *repo.Repo, tip remote.Hash) *chain.State {
-	here := r.vault.State()
-	if tip == here.Head().ID {
-		return here
-	}
-	shared := r.shared()
+	here, shared := r.vault.State(), r.shared()
 	for at := tip; ; {
 		if at == here.Head().ID {
 			return here
@@ -196,7 +235,11 @@ func (r *Replica) shared() *chain.State {
 // remember keeps a state that both sides have now. It is a cache: failing to write it
 // costs time at the next sync, and nothing else.
 func (r *Replica) remember(s *chain.State) {
-	if last := r.shared(); last != nil && last.Head().Sum == s.Head().Sum {
+	if r.last != nil && r.last.Head().Sum == s.Head().Sum {
+		return
+	}
+	if r.vault.CopyCache(s, r.sharedPath()) == nil {
+		r.last = s
 		return
 	}
 	if data, err := s.Encode(); err == nil && snapshot.WriteFile(r.sharedPath(), data) == nil {

@@ -229,6 +229,7 @@ func TestEveryLieIsRefusedByWhoHasSeenMore(t *testing.T) {
 		}, replica.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newWorld(t)
 			ben := h.machineOf(h.ben).clone()
 			c.do(h)

@@ -75,7 +75,7 @@ func (r *Replica) Repair(ctx context.Context, keep Keep) (Repaired, error) {
 	if err := r.o.Transport.Push(ctx, push); err != nil {
 		return Repaired{Bad: bad}, err
 	}
-	return Repaired{Bad: bad, Now: best.Head()}, r.pin(context.WithoutCancel(ctx), best)
+	return Repaired{Bad: bad, Now: best.Head()}, r.pin(context.WithoutCancel(ctx), best.Head())
 }
 
 // examine finds out what is wrong with the remote's head. A head that can't even be
@@ -219,7 +219,7 @@ func (r *Replica) yield(ctx context.Context, bad *BadHeadError) (Repaired, error
 	if err := r.forget(ctx); err != nil {
 		return Repaired{Bad: bad}, err
 	}
-	if err := r.pin(ctx, theirs); err != nil {
+	if err := r.pin(ctx, theirs.Head()); err != nil {
 		return Repaired{Bad: bad}, err
 	}
 	result, err := r.merge(ctx, both, theirs)

@@ -133,37 +133,31 @@ func (r *Replica) once(ctx context.Context, m mode) (Result, error) {
 	if err := r.vault.Refresh(ctx); err != nil {
 		return Result{}, err
 	}
-	theirs, err := r.fetch(ctx)
+	there, err := r.fetch(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	here := r.vault.State()
-	result := Result{Head: here.Head()}
+	result := Result{Head: here.Head(), Remote: there.head}
+	theirs := there.state
 	switch {
-	case theirs == nil:
-		if m != both {
-			return result, &remote.Error{Kind: remote.NoBranch, URL: r.o.URL.String()}
-		}
+	case there.nothing && m != both:
+		return result, &remote.Error{Kind: remote.NoBranch, URL: r.o.URL.String()}
+	case there.nothing:
 		result.Created = true
-		return r.share(ctx, result, nil, here)
-	case contains(here, theirs):
-		result.Remote = theirs.Head()
-		if m != both || theirs.Head().Sum == here.Head().Sum {
-			r.remember(theirs)
-			return result, nil
-		}
-		return r.share(ctx, result, theirs, here)
+		return r.share(ctx, result, chain.Head{}, here)
+	case theirs == nil && (m != both || there.head.Sum == here.Head().Sum):
+		return result, r.pin(ctx, there.head)
+	case theirs == nil:
+		return r.share(ctx, result, there.head, here)
 	case contains(theirs, here):
-		result.Remote, result.Head = theirs.Head(), theirs.Head()
-		result.Received = theirs.Head().Seq - here.Head().Seq
+		result.Head, result.Received = there.head, there.head.Seq-here.Head().Seq
 		if err := r.vault.Replace(ctx, here.Head(), theirs); err != nil {
 			return result, err
 		}
 		r.remember(theirs)
 		return result, nil
-	}
-	if m == fetchOnly {
-		result.Remote = theirs.Head()
+	case m == fetchOnly:
 		return result, nil
 	}
 	return r.merge(ctx, m, theirs)
@@ -197,7 +191,7 @@ func (r *Replica) merge(ctx context.Context, m mode, theirs *chain.State) (Resul
 		return result, err
 	}
 	if m == both && next != theirs {
-		if result, err = r.publish(ctx, result, theirs, next); err != nil {
+		if result, err = r.publish(ctx, result, theirs.Head(), next); err != nil {
 			return result, err
 		}
 	}
@@ -211,25 +205,19 @@ func (r *Replica) merge(ctx context.Context, m mode, theirs *chain.State) (Resul
 	return result, nil
 }
 
-// publish pushes a state and pins it. old is what the remote has; nil is nothing.
-func (r *Replica) publish(ctx context.Context, result Result, old, next *chain.State) (Result, error) {
-	p := remote.Push{URL: r.o.URL, Ref: r.o.Branch, New: next.Head().ID, From: r.vault.Repo().Dir(), Limits: r.o.Limits}
-	result.Sent = next.Head().Seq
-	if old != nil {
-		p.Old = old.Head().ID
-		result.Sent -= old.Head().Seq
-	}
-	if err := r.o.Transport.Push(ctx, p); err != nil {
-		result.Sent = 0
+// publish pushes a state and pins it. old is what the remote has; the zero Head is nothing.
+func (r *Replica) publish(ctx context.Context, result Result, old chain.Head, next *chain.State) (Result, error) {
+	push := remote.Push{URL: r.o.URL, Ref: r.o.Branch, Old: old.ID, New: next.Head().ID, From: r.vault.Repo().Dir(), Limits: r.o.Limits}
+	if err := r.o.Transport.Push(ctx, push); err != nil {
 		return result, err
 	}
-	result.Remote = next.Head()
+	result.Sent, result.Remote = next.Head().Seq-old.Seq, next.Head()
 	// What is published is published: an interruption now must not leave it unpinned.
-	return result, r.pin(context.WithoutCancel(ctx), next)
+	return result, r.pin(context.WithoutCancel(ctx), next.Head())
 }
 
 // share is publish of this machine's head.
-func (r *Replica) share(ctx context.Context, result Result, old, here *chain.State) (Result, error) {
+func (r *Replica) share(ctx context.Context, result Result, old chain.Head, here *chain.State) (Result, error) {
 	result, err := r.publish(ctx, result, old, here)
 	if err == nil {
 		r.remember(here)
@@ -238,19 +226,18 @@ func (r *Replica) share(ctx context.Context, result Result, old, here *chain.Sta
 }
 
 // pin writes the pin of this remote.
-func (r *Replica) pin(ctx context.Context, s *chain.State) error {
+func (r *Replica) pin(ctx context.Context, h chain.Head) error {
 	lock, err := r.place.Lock(ctx, "sync")
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
-	return r.writePin(s)
+	return r.writePin(h)
 }
 
 // writePin is pin for who holds the lock. A higher pin was written by another process of
 // this machine, which saw more.
-func (r *Replica) writePin(s *chain.State) error {
-	h := s.Head()
+func (r *Replica) writePin(h chain.Head) error {
 	err := r.place.WritePin(local.Pin{
 		Remote: r.o.URL.String(), Head: local.Head{Seq: h.Seq, ID: h.ID, Sum: h.Sum}, Fetched: r.o.Clock().Unix(),
 	})
