@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/secr/secr/audit/batch"
+	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/keys/sign"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
@@ -39,12 +40,23 @@ type Branch struct {
 	Commits  int // looked at, also those that are no batches
 }
 
+// Unpublished leaves out of a device's pending receipts those that are on the branch
+// already, because the log was not told.
+func (b *Branch) Unpublished(pending []receipt.Entry) []receipt.Entry {
+	var all []batch.Batch
+	for _, p := range b.Posted {
+		all = append(all, p.Batch)
+	}
+	left, _ := unpublished(pending, all, receipt.Link{})
+	return left
+}
+
 // ReadBranch judges everything that leads to the tips, the current one first. A
 // commit that is no batch is a finding and is stepped over: nobody can make others
 // blind by writing rubbish. It needs no key. from holds the objects: the vault's own
 // repository or a quarantine.
 func ReadBranch(ctx context.Context, v *vault.Vault, from *repo.Repo, tips ...repo.Hash) (*Branch, error) {
-	j := &judge{state: v.State(), from: from, device: newPast(v).device, branch: &Branch{}, seen: map[repo.Hash]bool{}}
+	j := &judge{state: v.State(), from: from, device: newPast(v).device, branch: &Branch{}, seen: map[repo.Hash]uint64{}}
 	for _, tip := range tips {
 		if tip.IsZero() {
 			continue
@@ -63,10 +75,11 @@ type judge struct {
 	from   *repo.Repo                    // nil where only commits are at hand
 	device func(id string) (span, error) // when a device of the policy was in use
 	branch *Branch
-	seen   map[repo.Hash]bool
-	// head is the highest number of a change that a batch so far knew of: whoever
-	// was removed by then had no right to publish later.
+	// head is the highest number of a change that a batch of this line so far knew of:
+	// whoever was removed by then had no right to publish later. seen has it for each
+	// commit that was judged.
 	head uint64
+	seen map[repo.Hash]uint64
 }
 
 // step is one commit of a line, with all done that needs no order.
@@ -79,7 +92,7 @@ type step struct {
 
 // line judges the commits that lead to a tip and were not seen yet, oldest first.
 func (j *judge) line(ctx context.Context, tip repo.Hash) error {
-	path, known, broken, err := lineage(ctx, j.from, tip, func(h repo.Hash) bool { return j.seen[h] })
+	path, known, broken, err := lineage(ctx, j.from, tip, func(h repo.Hash) bool { _, ok := j.seen[h]; return ok })
 	if err != nil {
 		return err
 	}
@@ -95,6 +108,7 @@ func (j *judge) line(ctx context.Context, tip repo.Hash) error {
 		sum := sha256.Sum256(raw)
 		before = &sum
 	}
+	j.head = j.seen[known]
 	j.branch.Commits += len(path)
 	for window := range slices.Chunk(path, 256) {
 		steps, err := j.prepare(ctx, window)
@@ -105,7 +119,7 @@ func (j *judge) line(ctx context.Context, tip repo.Hash) error {
 			if err := j.step(s, before); err != nil {
 				return err
 			}
-			before = &s.sum
+			j.seen[s.id], before = j.head, &s.sum
 		}
 	}
 	return nil
@@ -201,7 +215,6 @@ func (j *judge) find(f Finding) { j.branch.Findings = append(j.branch.Findings, 
 
 // step judges one commit, whose parent has the given SHA-256.
 func (j *judge) step(s step, before *[32]byte) error {
-	j.seen[s.id] = true
 	b := s.batch
 	if s.err != nil {
 		class := Malformed

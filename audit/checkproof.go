@@ -208,7 +208,7 @@ func (c *proofCheck) arrive(state *chain.State) error {
 // proof: the signature covers the hashes at both ends, and opened receipts prove
 // themselves by those.
 func (c *proofCheck) batches(ctx context.Context) error {
-	j := &judge{state: c.proven.State, branch: &Branch{}, seen: map[repo.Hash]bool{}, device: func(id string) (span, error) { return c.spans[id], nil }}
+	j := &judge{state: c.proven.State, branch: &Branch{}, seen: map[repo.Hash]uint64{}, device: func(id string) (span, error) { return c.spans[id], nil }}
 	for !c.stopped() {
 		if err := ctx.Err(); err != nil {
 			return err

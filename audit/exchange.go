@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/secr/secr/audit/batch"
@@ -110,11 +111,28 @@ func exchange(ctx context.Context, v *vault.Vault, r Remote, s *Source) (Exchang
 		return x, err
 	}
 	x.Published, x.Batches = d.Receipts, d.Batches
-	err = locked(ctx, v, func() error { return x.Known.move(ctx, v, r.name(), d.Tip) })
-	if err == nil {
-		x.Known, err = ReadKnown(v)
-	}
+	x.Known, err = move(ctx, v, r, d.Tip, nil)
 	return x, err
+}
+
+// move notes where the branch is at a remote, after first, under the vault's lock.
+func move(ctx context.Context, v *vault.Vault, r Remote, tip repo.Hash, first func() error) (known Known, err error) {
+	err = locked(ctx, v, func() error {
+		if first != nil {
+			if err := first(); err != nil {
+				return err
+			}
+		}
+		if known, err = ReadKnown(v); err != nil { // another process may have moved it
+			return err
+		}
+		if err := known.move(ctx, v, r.name(), tip); err != nil {
+			return err
+		}
+		known, err = ReadKnown(v)
+		return err
+	})
+	return known, err
 }
 
 // receive fetches the branch and compares it with what is known. onto is what is to
@@ -123,7 +141,11 @@ func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Ha
 	if x.Known, err = ReadKnown(v); err != nil {
 		return there, onto, x, err
 	}
-	known, have := x.Known.at(r.name()), x.Known.Tips()
+	known := x.Known.at(r.name())
+	have, err := present(v, x.Known.Tips())
+	if err != nil {
+		return there, onto, x, err
+	}
 	q, err := v.Repo().Quarantine(ctx, have...)
 	if err != nil {
 		return there, onto, x, err
@@ -132,23 +154,54 @@ func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Ha
 	if remote.KindOf(err) == remote.NoBranch {
 		err = nil
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case there.IsZero() && known.IsZero():
+		onto, err = longest(ctx, v, have)
+	default:
 		onto, x.Findings, err = compare(ctx, q.Repo(), known, there)
 	}
 	if err != nil || there.IsZero() || there == known {
 		return there, onto, x, errors.Join(err, q.Discard())
 	}
-	err = locked(ctx, v, func() error {
-		if err := q.Commit(ctx); err != nil {
-			return err
-		}
-		return x.Known.move(ctx, v, r.name(), onto)
-	})
+	moved, err := move(ctx, v, r, onto, func() error { return q.Commit(ctx) })
 	if err != nil {
 		return there, onto, x, errors.Join(err, q.Discard())
 	}
-	x.Known, err = ReadKnown(v)
-	return there, onto, x, err
+	x.Known = moved
+	return there, onto, x, nil
+}
+
+// present is those of some commits that this machine has: its repository may have
+// been made anew since it saw them.
+func present(v *vault.Vault, ids []repo.Hash) ([]repo.Hash, error) {
+	var out []repo.Hash
+	for _, id := range ids {
+		ok, err := v.Repo().Has(id)
+		if err != nil {
+			return nil, err
+		}
+		if ok && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// longest is the line with the most commits: what a remote gets that never had a
+// receipts branch, so that moving to another host loses nothing.
+func longest(ctx context.Context, v *vault.Vault, tips []repo.Hash) (best repo.Hash, err error) {
+	most := 0
+	for _, tip := range tips {
+		path, _, _, err := lineage(ctx, v.Repo(), tip, func(repo.Hash) bool { return false })
+		if err != nil {
+			return best, err
+		}
+		if len(path) > most {
+			best, most = tip, len(path)
+		}
+	}
+	return best, nil
 }
 
 // compare says what is to be built on, and what happened to the branch.

@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/remote/remotetest"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/local"
+	"github.com/secr/secr/vault/team"
 	"github.com/secr/secr/vault/vaulttest"
 )
 
@@ -229,5 +233,104 @@ func TestReceiptsStayReadableWhenTheAuditKeyTurns(t *testing.T) {
 	w.fetch(w.carl)
 	if got := told(t, w.carl, audit.LogOptions{Branch: w.carl.branch()}); len(got) != 2 {
 		t.Errorf("readings: %q", got)
+	}
+}
+
+// elsewhere is another remote.
+func (w *world) elsewhere(name string) audit.Remote {
+	w.t.Helper()
+	h := remotetest.Folder(w.t)
+	h.Create(w.t, name)
+	u, err := remote.Parse(h.Address(name), remote.FromUser, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return audit.Remote{URL: u, Transport: w.remote.Transport}
+}
+
+func TestANewRemoteGetsTheWholeBranch(t *testing.T) {
+	w := newWorld(t)
+	w.ana.read(now, "A")
+	w.share(w.ana)
+	w.remote = w.elsewhere("new")
+	w.ana.read(now, "B")
+	if x := w.share(w.ana); x.Published != 1 || len(x.Findings) > 0 {
+		t.Errorf("published %+v", x)
+	}
+	w.fetch(w.carl) // who never saw the old one
+	b := w.carl.branch()
+	if got := told(t, w.carl, audit.LogOptions{Branch: b}); len(got) != 2 || len(b.Findings) > 0 {
+		t.Errorf("%q, findings %v", got, b.Findings)
+	}
+}
+
+func TestTwoRemotesAreNoAttack(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.remote, w.elsewhere("second")
+	w.ben.read(now)
+	w.share(w.ben)
+	w.remote = second
+	w.ana.read(now)
+	w.share(w.ana) // she knows nothing of the first one
+	vaulttest.Edit(t, w.ana.vault, team.Remove("ben"))
+	w.ana.read(now)
+	w.share(w.ana)
+	for range 2 {
+		for _, r := range []audit.Remote{second, first} {
+			w.remote = r
+			if x := w.fetch(w.ana); len(x.Findings) > 0 {
+				t.Errorf("findings %v", x.Findings)
+			}
+		}
+	}
+	b := w.ana.branch()
+	if len(b.Posted) != 3 || len(b.Findings) > 0 {
+		t.Errorf("%d batches, findings %v", len(b.Posted), b.Findings)
+	}
+}
+
+func TestAMemoryThatWasDamagedIsNotBelieved(t *testing.T) {
+	w := newWorld(t)
+	w.ana.read(now)
+	w.share(w.ana)
+	path := filepath.Join(w.ana.vault.Local().State(), "receipts-branch")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "cut": string(good[:len(good)-1]), "longer": string(good) + "\n", "word": strings.Replace(string(good), "at ", "is ", 1),
+		"hash": strings.Replace(string(good), "at ", "at 0", 1), "first line": strings.Replace(string(good), "1", "2", 1),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var bad *local.FileError
+		if _, err := audit.ReadKnown(w.ana.vault); !errors.As(err, &bad) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := w.tryShare(w.ana); !errors.As(err, &bad) {
+			t.Errorf("%s: it is published all the same: %v", name, err)
+		}
+	}
+}
+
+func TestReceiptsOnTheBranchAreNotToldAsPending(t *testing.T) {
+	w := newWorld(t)
+	w.ana.read(now)
+	w.ana.read(now)
+	pending, err := w.ana.log.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.share(w.ana)
+	w.ana.read(now)
+	later, err := w.ana.log.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(pending.Entries, later.Entries)
+	if left := w.ana.branch().Unpublished(all); len(left) != 1 || left[0].Number != 3 {
+		t.Errorf("%d are pending", len(left))
 	}
 }

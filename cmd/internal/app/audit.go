@@ -176,7 +176,7 @@ func (a *app) receipts(ctx context.Context, s *session) (b *audit.Branch, pendin
 		a.warn("this machine's own receipts: %s", broken)
 		err = nil
 	}
-	return b, p.Entries, nil, err
+	return b, b.Unpublished(p.Entries), nil, err
 }
 
 // ownLog is the receipts of this device.

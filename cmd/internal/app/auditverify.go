@@ -34,12 +34,13 @@ nor network. Ask its sender for the vault's id and a floor by another way.`,
 			&cli.BoolFlag{Name: "all", Usage: "go on after the first finding"},
 			&cli.StringFlag{Name: "vault", Usage: "with FILE: the `id` that the vault must have"},
 			&cli.StringFlag{Name: "floor", Usage: "with FILE: a `change` that its history must hold, as in secr.toml"},
+			&cli.BoolFlag{Name: "log", Usage: "with FILE: show the changes and readings in it, too"},
 			&cli.BoolFlag{Name: "accept-replaced", Usage: "I know why a remote replaced its receipts branch"},
 			jsonFlag(),
 		},
 		most: 1,
 		run: func(c *cli.Context) error {
-			o := auditVerifyOptions{file: c.Args().First(), vault: c.String("vault"), floor: c.String("floor"), all: c.Bool("all"), accept: c.Bool("accept-replaced"), json: c.Bool("json")}
+			o := auditVerifyOptions{file: c.Args().First(), vault: c.String("vault"), floor: c.String("floor"), all: c.Bool("all"), log: c.Bool("log"), accept: c.Bool("accept-replaced"), json: c.Bool("json")}
 			if o.file != "" {
 				return a.auditProof(c.Context, o)
 			}
@@ -50,7 +51,8 @@ nor network. Ask its sender for the vault's id and a floor by another way.`,
 
 type auditVerifyOptions struct {
 	file, vault, floor string
-	all, accept, json  bool
+	all, log           bool
+	accept, json       bool
 }
 
 type verdictJSON struct {
@@ -91,8 +93,8 @@ type findingJSON struct {
 }
 
 func (a *app) auditVerify(ctx context.Context, o auditVerifyOptions) error {
-	if o.vault != "" || o.floor != "" {
-		return exit.Usagef("--vault and --floor are for a proof's FILE").WithHint("secr.toml has the floor of this project's vault")
+	if o.vault != "" || o.floor != "" || o.log {
+		return exit.Usagef("--vault, --floor and --log are for a proof's FILE").WithHint("secr.toml has the floor of this project's vault")
 	}
 	s, err := a.open(ctx)
 	if err != nil {
@@ -135,6 +137,15 @@ func (a *app) auditProof(ctx context.Context, o auditVerifyOptions) error {
 			return exit.Usagef("--floor: %s", err)
 		}
 		po.Floor = p
+	}
+	if o.log && o.json {
+		return exit.Usagef("--log and --json exclude each other")
+	}
+	if o.log {
+		po.Event = func(e audit.Event) error {
+			_, err := fmt.Fprintf(a.term.Out, "%s  %-10s  %s\n", clock(e.Time), term.Clean(e.Handle), term.Clean(sentence(e, nil)))
+			return err
+		}
 	}
 	file, err := os.Open(filepath.Clean(o.file))
 	if errors.Is(err, os.ErrNotExist) {
