@@ -260,7 +260,7 @@ func TestAProofOfAnotherVaultOrOfAnotherPastIsRefused(t *testing.T) {
 func TestEveryDamagedByteOfAProofIsFound(t *testing.T) {
 	w := newWorld(t)
 	data := proof(t, w)
-	step := max(1, len(data)/150)
+	step := max(1, len(data)/60)
 	for i := 0; i < len(data); i += step {
 		bad := slices.Clone(data)
 		bad[i] ^= 1

@@ -3,15 +3,20 @@ package audit_test
 import (
 	"context"
 	"encoding/hex"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/secr/secr/audit"
 	"github.com/secr/secr/audit/receipt"
+	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/remote/remotetest"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
 	"github.com/secr/secr/vault/team"
 	"github.com/secr/secr/vault/vaulttest"
@@ -52,15 +57,6 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	anaMachine, benMachine, carlMachine := vaulttest.NewMachine(t), vaulttest.NewMachine(t), vaulttest.NewMachine(t)
-	ana := anaMachine.Init(t)
-	vaulttest.Edit(t, ana, func(p *policy.Policy) error {
-		p.PutRole(policy.Role{Name: "auditor", Grants: map[string]policy.Level{}, Audit: true})
-		return nil
-	})
-	vaulttest.Admit(t, ana, benMachine, "ben", policy.Developer)
-	vaulttest.Admit(t, ana, carlMachine, "carl", "auditor")
-	vaulttest.Set(t, ana, "development", "A", "one", "B", "two")
 	h := remotetest.Folder(t)
 	w := &world{t: t, host: h.Create(t, "team")}
 	u, err := remote.Parse(h.Address("team"), remote.FromUser, "")
@@ -68,10 +64,67 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.remote = audit.Remote{URL: u, Transport: remote.NewBuiltin(remote.BuiltinOptions{Note: func(string) {}})}
-	w.ana = newPerson(t, anaMachine, ana)
-	w.ben = newPerson(t, benMachine, benMachine.Pull(t, ana))
-	w.carl = newPerson(t, carlMachine, carlMachine.Pull(t, ana))
+	made := theMold.of(t)
+	for i, p := range []**person{&w.ana, &w.ben, &w.carl} {
+		m := made.machines[i].Clone(t)
+		*p = newPerson(t, m, m.Open(t, made.id))
+	}
 	return w
+}
+
+// mold is three machines with one vault, made once and copied for each test.
+type mold struct {
+	once     sync.Once
+	folder   string
+	id       string
+	machines []vaulttest.Machine
+}
+
+var theMold mold
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if theMold.folder != "" {
+		os.RemoveAll(theMold.folder)
+	}
+	os.Exit(code)
+}
+
+func (m *mold) of(t testing.TB) *mold {
+	t.Helper()
+	m.once.Do(func() { m.make(t) })
+	if m.id == "" {
+		t.Fatal("the vault that is copied could not be made")
+	}
+	return m
+}
+
+func (m *mold) make(t testing.TB) {
+	var err error
+	if m.folder, err = os.MkdirTemp("", "secr-audit-*"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ana", "ben", "carl"} {
+		dir := filepath.Join(m.folder, name)
+		home, err := local.NewHome(func(name string) string {
+			if name == "SECR_HOME" {
+				return dir
+			}
+			return ""
+		}, filepath.Join(dir, "user"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.machines = append(m.machines, vaulttest.Machine{Home: home, Seed: keys.NewSeed()})
+	}
+	ana := m.machines[0].Init(t)
+	vaulttest.Edit(t, ana, team.PutRole(team.Role{Name: "auditor", Audit: true}))
+	vaulttest.Admit(t, ana, m.machines[1], "ben", policy.Developer)
+	vaulttest.Admit(t, ana, m.machines[2], "carl", "auditor")
+	vaulttest.Set(t, ana, "development", "A", "one", "B", "two")
+	m.machines[1].Pull(t, ana)
+	m.machines[2].Pull(t, ana)
+	m.id = ana.ID()
 }
 
 // pull brings everybody to where ana is.
