@@ -367,14 +367,9 @@ func TestARefusedConnectionIsNamed(t *testing.T) {
 				if scheme == "ssh" {
 					remotetest.Need(t, "ssh")
 				}
-				listener, err := net.Listen("tcp", "127.0.0.1:0")
-				if err != nil {
-					t.Fatal(err)
-				}
-				address := listener.Addr().String()
-				listener.Close()
+				address := refusing(t)
 				tr, _ := make(t, &remotetest.Host{}, "GIT_SSH_COMMAND=ssh -F none")
-				_, err = tr.List(context.Background(), remote.List{URL: parse(t, scheme+"://"+address+"/x.git"), Refs: []string{branch}})
+				_, err := tr.List(context.Background(), remote.List{URL: parse(t, scheme+"://"+address+"/x.git"), Refs: []string{branch}})
 				wantKind(t, err, remote.Refused)
 			})
 		}
