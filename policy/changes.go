@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"maps"
 	"slices"
 )
@@ -123,22 +124,48 @@ func (s standing) grants(p *Policy, r *Role, most Level) {
 
 func shifts(old, new *Policy) []Shift {
 	var out []Shift
-	for _, id := range union(old.members, new.members) {
+	// Where no role and no environment changed, only who changed himself can shift: of a
+	// large team, one.
+	steady := maps.Equal(old.roles, new.roles) && maps.Equal(old.environments, new.environments)
+	for id := range both(old.members, new.members) {
+		from, to := old.members[id], new.members[id]
+		if steady && from == to {
+			continue
+		}
 		var was, is *brief
 		handle := ""
-		if m := old.members[id]; m != nil {
-			was, handle = &m.brief, m.brief.handle
+		if from != nil {
+			was, handle = &from.brief, from.brief.handle
 		}
-		if m := new.members[id]; m != nil {
-			is, handle = &m.brief, m.brief.handle
+		if to != nil {
+			is, handle = &to.brief, to.brief.handle
 		}
 		out = append(out, compareStandings(Shift{Who: handle}, old.standing(was), new.standing(is))...)
 	}
-	for _, id := range union(old.cloudKeys, new.cloudKeys) {
+	for id := range both(old.cloudKeys, new.cloudKeys) {
+		if steady && old.cloudKeys[id] == new.cloudKeys[id] {
+			continue
+		}
 		out = append(out, compareStandings(Shift{Who: id, Cloud: true}, old.cloudStanding(id), new.cloudStanding(id))...)
 	}
 	slices.SortStableFunc(out, func(a, b Shift) int { return compare(a.Who, b.Who) })
 	return out
+}
+
+// both goes over the keys of two maps, each once.
+func both[K comparable, V any](a, b map[K]V) iter.Seq[K] {
+	return func(yield func(K) bool) {
+		for k := range a {
+			if !yield(k) {
+				return
+			}
+		}
+		for k := range b {
+			if _, seen := a[k]; !seen && !yield(k) {
+				return
+			}
+		}
+	}
 }
 
 func (p *Policy) cloudStanding(id string) standing {
@@ -185,12 +212,5 @@ func (r Right) rank() int {
 	return 0
 }
 
-// union lists the keys of both maps, those of text sorted.
-func union[K comparable, V any](a, b map[K]V) []K {
-	both := maps.Clone(a)
-	if both == nil {
-		both = map[K]V{}
-	}
-	maps.Copy(both, b)
-	return slices.Collect(maps.Keys(both))
-}
+// union lists the keys of both maps, in no order.
+func union[K comparable, V any](a, b map[K]V) []K { return slices.Collect(both(a, b)) }

@@ -94,7 +94,7 @@ func inviteEvents(add adder, was, is *Invite) { add.altered(was.Verifier != is.V
 
 func memberEvents(old, new *Policy) []Event {
 	var out []Event
-	for _, id := range union(old.members, new.members) {
+	for id := range both(old.members, new.members) {
 		was, is := old.members[id], new.members[id]
 		if was == is {
 			continue

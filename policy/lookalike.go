@@ -12,13 +12,17 @@ import (
 func (p *Policy) LookAlikes(handle string) []string {
 	shape := silhouette(handle)
 	var out []string
-	for _, other := range slices.Sorted(maps.Keys(p.handles)) {
+	for _, other := range p.Handles() {
 		if other != handle && silhouette(other) == shape {
 			out = append(out, other)
 		}
 	}
 	return out
 }
+
+// Handles lists the handles of all members, retired ones too, by name. No member's file
+// is read for it.
+func (p *Policy) Handles() []string { return slices.Sorted(maps.Keys(p.handles)) }
 
 // silhouette maps a handle to one spelling for all that look like it.
 func silhouette(handle string) string {

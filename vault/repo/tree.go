@@ -54,7 +54,7 @@ func validName(name string) bool {
 // parseTree reads the content of a tree object and takes only what
 // formatTree writes.
 func parseTree(data []byte) ([]Entry, error) {
-	var entries []Entry
+	entries := make([]Entry, 0, len(data)/32)
 	for len(data) > 0 {
 		if len(entries) == treeEntries {
 			return nil, tooLarge("a tree of more than %d entries", treeEntries)
@@ -85,7 +85,7 @@ func checkEntries(entries []Entry) error {
 	if len(entries) == 0 {
 		return malformed("it is empty")
 	}
-	seen := make(map[string]bool)
+	files := filesBeside(entries)
 	for i, e := range entries {
 		if !validName(e.Name) {
 			return malformed("it has an entry named %.40q", e.Name)
@@ -97,12 +97,26 @@ func checkEntries(entries []Entry) error {
 			return malformed("its entry %q is not in order, or there twice", e.Name)
 		}
 		// A file "a" and a folder "a" need not be neighbours: "a.b" sorts between.
-		if seen[e.Name] {
+		if e.Dir && files[e.Name] {
 			return malformed("its entry %q is there twice", e.Name)
 		}
-		seen[e.Name] = true
 	}
 	return nil
+}
+
+// filesBeside are the names of the files in a tree that has folders, too. The order
+// alone rules out that two files, or two folders, have one name.
+func filesBeside(entries []Entry) map[string]bool {
+	if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Dir }) {
+		return nil
+	}
+	files := map[string]bool{}
+	for _, e := range entries {
+		if !e.Dir {
+			files[e.Name] = true
+		}
+	}
+	return files
 }
 
 // formatTree sorts entries and writes them as a tree object's content.
@@ -110,12 +124,16 @@ func formatTree(entries []Entry) ([]byte, error) {
 	if len(entries) > treeEntries {
 		return nil, tooLarge("a tree of %d entries", len(entries))
 	}
-	sorted := slices.Clone(entries)
-	slices.SortFunc(sorted, func(a, b Entry) int { return cmp.Compare(a.sortName(), b.sortName()) })
+	inOrder := func(a, b Entry) int { return cmp.Compare(a.sortName(), b.sortName()) }
+	sorted := entries
+	if !slices.IsSortedFunc(entries, inOrder) {
+		sorted = slices.Clone(entries)
+		slices.SortFunc(sorted, inOrder)
+	}
 	if err := checkEntries(sorted); err != nil {
 		return nil, err
 	}
-	var out []byte
+	out := make([]byte, 0, 64*len(sorted))
 	for _, e := range sorted {
 		if e.Dir {
 			out = append(out, "40000 "...)

@@ -10,23 +10,24 @@ import (
 // for this one: worth a question before somebody is admitted under it.
 func LookAlikes(p *policy.Policy, handle string) []string {
 	var out []string
-	for _, m := range p.Members() {
-		if m.Handle != handle && alike(m.Handle, handle) {
-			out = append(out, m.Handle)
+	shapes := shaper()
+	for _, other := range p.Handles() {
+		if other != handle && alike(shapes, other, handle) {
+			out = append(out, other)
 		}
 	}
 	return out
 }
 
-func alike(a, b string) bool {
-	x, y := shape(a), shape(b)
+func alike(shapes *strings.Replacer, a, b string) bool {
+	x, y := shapes.Replace(a), shapes.Replace(b)
 	long := min(len(a), len(b), len(x), len(y)) > 3 // short names are often one letter apart
 	return x == y || long && (near(a, b) || near(x, y))
 }
 
-// shape is a handle without what the eye passes over.
-func shape(s string) string {
-	return strings.NewReplacer("0", "o", "1", "l", "i", "l", "5", "s", "rn", "m", "vv", "w", "-", "").Replace(s)
+// shaper makes of a handle what is left of it without what the eye passes over.
+func shaper() *strings.Replacer {
+	return strings.NewReplacer("0", "o", "1", "l", "i", "l", "5", "s", "rn", "m", "vv", "w", "-", "")
 }
 
 // near says whether one typing error makes one of the other: a letter more, less
