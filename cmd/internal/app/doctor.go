@@ -56,6 +56,9 @@ func remark(check, what, hint string) finding { return finding{check, "note", wh
 // bad is a finding from an error, with the words and the hint of the table.
 func bad(check string, err error) finding {
 	r := exit.Of(err)
+	if strings.HasPrefix(r.Hint, "secr doctor") { // which this is
+		r.Hint = "nothing was changed; put that file back from a backup"
+	}
 	return finding{check, "bad", r.What, r.Hint}
 }
 
@@ -183,6 +186,11 @@ func (a *app) checkProject(ctx context.Context, usable bool) []finding {
 	}
 	defer s.vault.Close()
 	out = append(out, ok("vault", "%s at change %d, all of them verified", s.vault.ID(), s.vault.Head().Seq))
+	if place, err := s.home.Vault(s.vault.ID()); err == nil {
+		if _, err := place.Pins(); err != nil {
+			out = append(out, bad("remote", err))
+		}
+	}
 	out = append(out, checkMember(ctx, s))
 	return append(out, checkPlain(p.Folder)...)
 }

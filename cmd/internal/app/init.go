@@ -65,6 +65,7 @@ func (a *app) initialize(ctx context.Context, o initOptions) error {
 	if err != nil {
 		return err
 	}
+	chance := o.handle == "" && !identity.HasHandle(w.profile.Person)
 	if o.handle == "" {
 		o.handle = identity.Handle(w.profile.Person)
 	}
@@ -92,6 +93,9 @@ func (a *app) initialize(ctx context.Context, o initOptions) error {
 		return err
 	}
 	a.sayFounded(v, o.handle)
+	if chance {
+		a.warn("no name of yours makes a handle, so it is %s, for ever; for another one remove secr.toml now: secr init --handle NAME", o.handle)
+	}
 	if err := a.offerImports(ctx, p.Folder, o); err != nil {
 		return err
 	}

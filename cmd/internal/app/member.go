@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -269,6 +270,11 @@ func (a *app) memberSet(ctx context.Context, o memberSetOptions) error {
 			return err
 		}
 		edits = append(edits, team.SetExpiry(o.handle, at))
+	}
+	for _, said := range []*string{o.name, o.email} {
+		if said != nil && (len(*said) > policy.MaxText || strings.ContainsFunc(*said, unicode.IsControl)) {
+			return exit.Usagef("a name or an e-mail address is one line of at most %d bytes", policy.MaxText)
+		}
 	}
 	if o.name != nil || o.email != nil {
 		edits = append(edits, func(p *policy.Policy) error {

@@ -109,6 +109,11 @@ func (a *app) remove(ctx context.Context, r removal) error {
 		}
 		return a.reportRemoval(r, report, exposed)
 	}
+	if !r.yes { // nobody is asked about what the rules refuse
+		if _, err := d.Plan(ctx); err != nil {
+			return plainly(err)
+		}
+	}
 	if err := a.confirmRemoval(ctx, r, exposed); err != nil {
 		return err
 	}

@@ -185,6 +185,11 @@ func Choose(home local.Home, name string) (Profile, error) {
 	return Profile{}, ErrSeveral
 }
 
+// HasHandle says that a person's name has what a handle can be made of.
+func HasHandle(person string) bool {
+	return strings.ContainsFunc(strings.ToLower(person), func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' })
+}
+
 // Handle makes a member's handle of a person's name: "Ada Lovelace" is
 // ada-lovelace. It is "me" when nothing is left of it.
 func Handle(person string) string {
