@@ -46,29 +46,48 @@ func Exposed(ctx context.Context, v *vault.Vault, handle, device string) ([]Expo
 // that have not been changed since: what is still to be done after people left.
 // What is in retired environments can't be done there, and is left out. It costs next to nothing when nobody ever lost anything.
 func Outstanding(ctx context.Context, v *vault.Vault) ([]Exposure, error) {
-	turned := false
-	for _, e := range v.Policy().Environments() {
-		turned = turned || e.Epoch > 1
-	}
-	if !turned {
+	if !turned(v.Policy()) {
 		return nil, nil
 	}
 	l, err := ReadLedger(ctx, v)
 	if err != nil {
 		return nil, err
 	}
+	all, err := l.exposed(ctx, v, l.lost(v.Policy()))
+	return slices.DeleteFunc(all, func(e Exposure) bool { return e.Retired }), err
+}
+
+// LostUntil says for each environment that somebody lost access to up to which change:
+// what was set until then he could open, and it is no secret from him if it comes back.
+func LostUntil(ctx context.Context, v *vault.Vault) (map[string]uint64, error) {
+	if !turned(v.Policy()) {
+		return nil, nil
+	}
+	l, err := ReadLedger(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return l.until(l.lost(v.Policy())), nil
+}
+
+// turned says that an environment's key ever turned; without that nobody lost one.
+func turned(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Environments(), func(e policy.Environment) bool { return e.Epoch > 1 })
+}
+
+// lost finds the spans of those who can't open an environment any more.
+func (l *Ledger) lost(p *policy.Policy) func(Span) bool {
 	still := map[[2]string]bool{} // members and cloud keys that still open an environment
 	for _, s := range l.Spans {
 		if s.To == 0 && s.Level >= policy.Read && s.Holder.Member != "" {
 			still[[2]string{s.Holder.Member, s.Environment}] = true
 		}
 	}
-	all, err := l.exposed(ctx, v, func(s Span) bool {
+	return func(s Span) bool {
 		// Whoever reads with another device, or again, knows the values anyway; but
 		// a device that was taken away is in strange hands.
-		return s.To != 0 && (lostDevice(v.Policy(), s.Holder) || !still[[2]string{s.Holder.Member, s.Environment}])
-	})
-	return slices.DeleteFunc(all, func(e Exposure) bool { return e.Retired }), err
+		return s.To != 0 && (lostDevice(p, s.Holder) || !still[[2]string{s.Holder.Member, s.Environment}])
+	}
 }
 
 func lostDevice(p *policy.Policy, h Holder) bool {
@@ -80,8 +99,8 @@ func lostDevice(p *policy.Policy, h Holder) bool {
 	return !m.Active() || !d.Active()
 }
 
-// exposed lists what the spans that count opened and that is as it was.
-func (l *Ledger) exposed(ctx context.Context, v *vault.Vault, counts func(Span) bool) ([]Exposure, error) {
+// until is the last change at which a span that counts opened each environment.
+func (l *Ledger) until(counts func(Span) bool) map[string]uint64 {
 	until := map[string]uint64{}
 	for _, s := range l.Spans {
 		if s.Level < policy.Read || !counts(s) {
@@ -93,6 +112,12 @@ func (l *Ledger) exposed(ctx context.Context, v *vault.Vault, counts func(Span) 
 		}
 		until[s.Environment] = max(until[s.Environment], to)
 	}
+	return until
+}
+
+// exposed lists what the spans that count opened and that is as it was.
+func (l *Ledger) exposed(ctx context.Context, v *vault.Vault, counts func(Span) bool) ([]Exposure, error) {
+	until := l.until(counts)
 	var out []Exposure
 	for _, e := range v.Policy().Environments() {
 		to, ok := until[e.Name]

@@ -15,6 +15,7 @@ import (
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/record"
+	"github.com/secr/secr/vault/team"
 )
 
 func (a *app) rollbackVerb() *cli.Command {
@@ -188,7 +189,11 @@ func (a *app) difference(ctx context.Context, s *session, env string, o rollback
 
 // restore makes the change, or shows it.
 func (a *app) restore(ctx context.Context, s *session, env string, all []restored, o rollbackOptions, subject string) error {
-	a.warnRestored(all)
+	lost, err := team.LostUntil(ctx, s.vault)
+	if err != nil {
+		return err
+	}
+	a.warnRestored(all, lost[env])
 	if o.dryRun {
 		a.showRestored(all)
 		a.note("nothing was changed")
@@ -237,9 +242,12 @@ func (a *app) showRestored(all []restored) {
 // that putting it back would bring a dead value.
 const rotatedTag = "rotated"
 
-func (a *app) warnRestored(all []restored) {
+func (a *app) warnRestored(all []restored, lost uint64) {
 	for _, r := range all {
 		l := r.value.Label
+		if r.to != "" && r.value.Since <= lost {
+			a.warn("that value of %s could have been seen by somebody who has no access any more: change it where it comes from", r.name)
+		}
 		if r.to != "" && l.Expires != 0 && l.Expires < a.sys.Now().Unix() {
 			a.warn("that value of %s expired on %s", r.name, time.Unix(l.Expires, 0).UTC().Format(time.DateOnly))
 		}
