@@ -66,6 +66,8 @@ func (u *Uses) Add(e cloudlog.Event) {
 	case e.Provider == string(policy.AWS) && e.Context["secr-vault"] != u.vault:
 		u.other++
 		return
+	case x.Kind == "role": // a device is asked before a cloud: who did this has none
+		x.State = ByCloud
 	}
 	u.unlocks = append(u.unlocks, x)
 }
@@ -108,13 +110,29 @@ func (u *Uses) Join(reads iter.Seq2[Event, error]) ([]Unlock, error) {
 		x := &u.unlocks[i]
 		switch {
 		case x.State != "":
-		case x.Kind == "role":
+		case u.byCloud(i):
 			x.State = ByCloud
 		default:
 			x.State = Silent
 		}
 	}
 	return u.unlocks, nil
+}
+
+// byCloud says whether whoever unlocked a share opened a role by a cloud key about
+// then: the second lock of a reader without a device.
+func (u *Uses) byCloud(i int) bool {
+	x := u.unlocks[i]
+	from, _ := slices.BinarySearchFunc(u.unlocks, x.Time-Window, func(y Unlock, t int64) int { return cmp.Compare(y.Time, t) })
+	for _, y := range u.unlocks[from:] {
+		if y.Time > x.Time+Window {
+			break
+		}
+		if y.Kind == "role" && y.State == ByCloud && y.Principal == x.Principal && y.Provider == x.Provider {
+			return true
+		}
+	}
+	return false
 }
 
 // pair is an unlock and a reading that it may have been for.
@@ -136,7 +154,7 @@ func (u *Uses) match(pairs []pair) {
 	used := map[use]bool{}
 	for _, p := range pairs {
 		x := &u.unlocks[p.unlock]
-		by := use{p.read.Device, p.read.Read.Number, p.read.Read.Salt, x.Key.ID + x.Name}
+		by := use{p.read.Device, p.read.Read.Number, p.read.Read.Salt, x.Key.ID}
 		if x.State == "" && !used[by] {
 			used[by] = true
 			x.State, x.Read = Receipted, &p.read
@@ -158,6 +176,6 @@ func (u *Uses) opens(x Unlock, environment string) bool {
 	}
 	return slices.ContainsFunc(x.Key.Roles, func(name string) bool {
 		r, ok := u.policy.Role(name)
-		return ok && (x.Kind == "" || name == x.Name) && (r.Manage || r.Grants[environment] >= policy.Read)
+		return ok && (r.Manage || r.Grants[environment] >= policy.Read)
 	})
 }
