@@ -118,6 +118,13 @@ func (a *app) arguments(ctx context.Context, at *cli.Command, typed []string, wo
 	switch at.Name {
 	case "get", "set", "rm", "history", "generate":
 		return keep(a.secretNames(ctx, typed), word)
+	case "who":
+		return keep(a.environmentNames(ctx), word)
+	case "can", "offboard", "remove":
+		if len(typed) > 0 {
+			return keep(a.environmentNames(ctx), word)
+		}
+		return keep(a.handles(ctx), word)
 	}
 	return nil
 }

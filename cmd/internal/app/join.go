@@ -82,7 +82,7 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 	if s.who, err = a.identityOrNew(ctx, home, o.profile); err != nil {
 		return err
 	}
-	r, err := a.request(ctx, s, line, o)
+	r, err := a.request(ctx, s, way, line, o)
 	if err != nil {
 		return err
 	}
@@ -209,8 +209,8 @@ func (s *session) rememberFloor(ctx context.Context, f local.Floor) error {
 }
 
 // request is what is asked, signed by this machine's device.
-func (a *app) request(ctx context.Context, s *session, l *team.Line, o joinOptions) (team.Request, error) {
-	at, err := a.place(ctx, s, l)
+func (a *app) request(ctx context.Context, s *session, w way, l *team.Line, o joinOptions) (team.Request, error) {
+	at, err := a.place(ctx, s, w, l)
 	if err != nil {
 		return team.Request{}, err
 	}
@@ -241,7 +241,7 @@ func (a *app) request(ctx context.Context, s *session, l *team.Line, o joinOptio
 
 // place is the vault as a new device must know it. If this machine has the vault, it
 // is held against the invite, and whoever is a member already need not ask.
-func (a *app) place(ctx context.Context, s *session, l *team.Line) (team.Place, error) {
+func (a *app) place(ctx context.Context, s *session, w way, l *team.Line) (team.Place, error) {
 	v, err := vault.Open(ctx, vault.Options{Home: s.home, ID: s.project.Vault, Seed: s.who.seed, Clock: a.sys.Now})
 	if errors.Is(err, vault.ErrNoVault) || errors.Is(err, fs.ErrNotExist) {
 		if l != nil {
@@ -255,6 +255,9 @@ func (a *app) place(ctx context.Context, s *session, l *team.Line) (team.Place, 
 	}
 	defer v.Close()
 	s.vault = v
+	if err := a.freshen(ctx, s, w, false); err != nil {
+		return team.Place{}, err
+	}
 	if err := s.checkFloor(ctx); err != nil {
 		return team.Place{}, err
 	}

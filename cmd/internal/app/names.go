@@ -8,7 +8,7 @@ import (
 	"github.com/secr/secr/vault"
 )
 
-// environmentNames and secretNames are for completion, which nobody waits for
+// environmentNames, handles and secretNames are for completion, which nobody waits for
 // and which must not ask: they give nothing when anything stands in the way.
 
 func (a *app) environmentNames(ctx context.Context) []string {
@@ -28,6 +28,20 @@ func (a *app) environmentNames(ctx context.Context) []string {
 		}
 	}
 	return out
+}
+
+// handles are those of members, which need no key.
+func (a *app) handles(ctx context.Context) []string {
+	s, err := a.locate()
+	if err != nil {
+		return nil
+	}
+	v, err := vault.Open(ctx, vault.Options{Home: s.home, ID: s.project.Vault})
+	if err != nil {
+		return nil
+	}
+	defer v.Close()
+	return v.Policy().Handles()
 }
 
 // secretNames reads the snapshot that the last command left, or the vault when

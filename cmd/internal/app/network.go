@@ -103,7 +103,7 @@ func (a *app) confirmHost(ctx context.Context, home local.Home, u remote.URL) er
 		return nil
 	}
 	refused := exit.New(exit.Denied, "secr.toml or an invite names the host %s, which is not the project's and was never confirmed here", u.Host()).
-		WithHint("secr sync --remote %s, if you know it", u)
+		WithHint("--remote %s, if you know it", u)
 	if !a.term.Interactive() {
 		return refused
 	}
