@@ -16,13 +16,14 @@ import (
 	"github.com/secr/secr/keys/sign"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/repo"
 )
 
 // maxCommits bounds the walk over a branch that a stranger may have written.
 const maxCommits = 1 << 20
 
-// Posted is one batch on the branch.
+// Posted is one batch on the branch, without its signature, which was good.
 type Posted struct {
 	batch.Batch
 	ID     repo.Hash // of the commit
@@ -246,6 +247,8 @@ func (j *judge) step(s step, before *[32]byte) error {
 		return nil
 	}
 	p.Handle, p.Kind = m.Handle, string(d.Kind)
+	// There may be many: nothing of the raw commit stays in memory.
+	p.Signature, p.Author = "", change.Author{Handle: m.Handle, Device: d.ID, Vault: j.state.VaultID()}
 	if err := j.rights(p); err != nil {
 		return err
 	}

@@ -52,11 +52,11 @@ func CheckProof(ctx context.Context, from io.Reader, o ProofOptions) (Proven, er
 		return c.proven, err
 	}
 	for _, step := range []func(context.Context) error{c.chain, c.batches, c.end} {
-		if err := step(ctx); err != nil {
-			return c.proven, err
-		}
 		if c.stopped() {
 			break
+		}
+		if err := step(ctx); err != nil {
+			return c.proven, err
 		}
 	}
 	return c.proven, nil
@@ -92,7 +92,7 @@ func (c *proofCheck) head() error {
 	}
 	c.proven.Made = int64(made)
 	if c.o.Vault != "" && c.o.Vault != c.proven.Vault {
-		return fmt.Errorf("%w: it is of the vault %q, not of %s", ErrProof, c.proven.Vault, c.o.Vault)
+		c.find(Finding{Class: Tampered, What: fmt.Sprintf("it is of the vault %q, not of %s", c.proven.Vault, c.o.Vault)})
 	}
 	return nil
 }

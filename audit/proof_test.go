@@ -248,10 +248,11 @@ func TestAProofThatWasDoctoredIsFoundOut(t *testing.T) {
 func TestAProofOfAnotherVaultOrOfAnotherPastIsRefused(t *testing.T) {
 	w := newWorld(t)
 	data := export(t, w.ana, false)
-	if _, err := checkProof(t, data, audit.ProofOptions{Vault: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}); !errors.Is(err, audit.ErrProof) {
-		t.Errorf("another vault: %v", err)
+	p, err := checkProof(t, data, audit.ProofOptions{Vault: "aaaaaaaaaaaaaaaaaaaaaaaaaa"})
+	if err != nil || p.Broken() == nil || p.Changes != 0 {
+		t.Errorf("another vault: %+v, %v", p, err)
 	}
-	p, err := checkProof(t, data, audit.ProofOptions{Floor: chain.Point{Seq: 2, Sum: [32]byte{1}}})
+	p, err = checkProof(t, data, audit.ProofOptions{Floor: chain.Point{Seq: 2, Sum: [32]byte{1}}})
 	if err != nil || p.Broken() == nil || p.Broken().Class != audit.Rewind {
 		t.Errorf("another past: %+v, %v", p.Findings, err)
 	}

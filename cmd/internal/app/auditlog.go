@@ -119,7 +119,7 @@ func (a *app) auditLog(ctx context.Context, o auditLogOptions) error {
 		return err
 	}
 	if o.json {
-		return a.writeEvents(s.vault.ID(), events, names)
+		return a.writeEvents(s.vault.ID(), why == nil, events, names)
 	}
 	return a.printEvents(events, names)
 }
@@ -153,9 +153,9 @@ func newest(events iter.Seq2[audit.Event, error], n int) (iter.Seq2[audit.Event,
 
 // writeEvents writes one JSON document as the events come. When one can't be read the
 // document is cut short, and the command fails.
-func (a *app) writeEvents(vaultID string, events iter.Seq2[audit.Event, error], names secretNames) error {
+func (a *app) writeEvents(vaultID string, readings bool, events iter.Seq2[audit.Event, error], names secretNames) error {
 	out := bufio.NewWriter(a.term.Out)
-	fmt.Fprintf(out, "{\n  \"version\": 1,\n  \"vault\": %q,\n  \"events\": [", vaultID)
+	fmt.Fprintf(out, "{\n  \"version\": 1,\n  \"vault\": %q,\n  \"readings\": %t,\n  \"events\": [", vaultID, readings)
 	separator := "\n    "
 	for e, err := range events {
 		if err != nil {

@@ -201,7 +201,7 @@ func (a *app) verdict(v audit.Verdict, doc verdictJSON, asJSON bool) error {
 		fmt.Fprintf(a.term.Out, "good: change %d, %s\nfloor = %q\n", head.Seq, words, head.String())
 		return nil
 	}
-	return exit.New(exit.Integrity, "the vault does not verify: %s", broken.Error()).
+	return exit.New(exit.Integrity, "it does not verify: %s", broken.Error()).
 		WithHint("keep the evidence, and ask your team before anything else; --all shows every finding")
 }
 

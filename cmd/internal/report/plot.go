@@ -109,15 +109,12 @@ func (m *maker) newBuckets(names []string) *buckets {
 		}
 	}
 	for i, name := range names {
-		if i == maxSeries-1 && len(names) > maxSeries {
-			name = "others"
-		}
-		at := min(i, maxSeries-1)
-		b.index[names[i]] = at
-		if at == len(b.names) {
+		if i < maxSeries-1 {
+			b.index[name] = i
 			b.names = append(b.names, name)
 		}
 	}
+	b.names = append(b.names, "others") // too many, retired, or unknown
 	b.count = make([][]int, b.n)
 	for i := range b.count {
 		b.count[i] = make([]int, len(b.names))
@@ -136,7 +133,7 @@ func (b *buckets) add(t int64, name string) {
 
 // plot draws the buckets.
 func (b *buckets) plot(id, title, unit string) Plot {
-	p := Plot{ID: id, Title: title, Unit: unit, Width: plotWidth, Height: plotHeight, Series: b.names, Ticks: b.axis.ticks(plotHeight - 8)}
+	p := Plot{ID: id, Title: title, Unit: unit, Width: plotWidth, Height: plotHeight, Ticks: b.axis.ticks(plotHeight - 8)}
 	top := 0
 	for _, counts := range b.count {
 		top = max(top, sum(counts))
@@ -153,31 +150,49 @@ func (b *buckets) plot(id, title, unit string) Plot {
 		p.Levels = append(p.Levels, Tick{X: plotLeft - 6, Y: floor - height(n), Text: fmt.Sprint(n)})
 	}
 	slot := (b.axis.right - b.axis.left) / float64(b.n)
+	shown := b.shown()
 	for i, counts := range b.count {
 		label := day(b.axis.from + int64(i)*b.width)
 		if b.width < 86400 {
 			label = stamp(b.axis.from + int64(i)*b.width)
 		}
 		y := floor
-		for s, n := range counts {
-			if n == 0 {
+		row := PlotRow{Label: label, Sum: sum(counts)}
+		for _, s := range shown {
+			row.Counts = append(row.Counts, counts[s])
+			if counts[s] == 0 {
 				continue
 			}
-			h := height(n)
+			h := height(counts[s])
 			y -= h
 			p.Bars = append(p.Bars, Bar{
 				X: b.axis.left + float64(i)*slot + slot*0.1, Y: y, W: max(slot*0.8, 1), H: h, Class: fmt.Sprintf("series-%d", s),
-				Title: fmt.Sprintf("%s: %d %s, %s", label, n, unit, b.names[s]),
+				Title: fmt.Sprintf("%s: %d %s, %s", label, counts[s], unit, b.names[s]),
 			})
 		}
-		if sum(counts) > 0 {
-			p.Rows = append(p.Rows, PlotRow{Label: label, Counts: counts, Sum: sum(counts)})
+		if row.Sum > 0 {
+			p.Rows = append(p.Rows, row)
 		}
 	}
-	for i, name := range b.names {
-		p.Legend = append(p.Legend, Series{Class: fmt.Sprintf("series-%d", i), Name: name})
+	for _, s := range shown {
+		p.Legend = append(p.Legend, Series{Class: fmt.Sprintf("series-%d", s), Name: b.names[s]})
+		p.Series = append(p.Series, b.names[s])
 	}
 	return p
+}
+
+// shown is the series that have something.
+func (b *buckets) shown() []int {
+	var out []int
+	for s := range b.names {
+		for _, counts := range b.count {
+			if counts[s] > 0 {
+				out = append(out, s)
+				break
+			}
+		}
+	}
+	return out
 }
 
 func sum(counts []int) int {

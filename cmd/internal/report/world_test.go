@@ -115,10 +115,10 @@ func (w *world) readings(n int) []receipt.Entry {
 		w.t.Fatal(err)
 	}
 	head := w.v.Head()
-	environments := []string{"development", "development", "staging", "production"}
+	environments := []string{"development", "development", "staging", "production", "gone"}
 	for i := range n {
 		_, err := log.Append(w.t.Context(), receipt.Receipt{
-			Time: start + int64(i)*364*day/int64(n), Action: "run", Environment: environments[i%4], Seq: head.Seq, Sum: hex.EncodeToString(head.Sum[:]), All: true,
+			Time: start + int64(i)*364*day/int64(n), Action: "run", Environment: environments[i%5], Seq: head.Seq, Sum: hex.EncodeToString(head.Sum[:]), All: true,
 			Program: script, Host: escape, CI: image, Reason: turned,
 		})
 		if err != nil {
@@ -175,7 +175,7 @@ func TestThePageHoldsWhatSomebodyWantsToKnow(t *testing.T) {
 	page := full(t)
 	for _, want := range []string{
 		"Who can read what now", ">ben<", ">deploy-bot<", `<span class="level write">write</span>`, `<span class="level none">none</span>`, "manages", "audits",
-		"Readings over time", "Changes over time", "Who reads most", "Still to be changed", "cleo", "STRIPE_KEY", "expired on", "every 30 days",
+		"Readings over time", ">others<", "Changes over time", "Who reads most", "Still to be changed", "cleo", "STRIPE_KEY", "expired on", "every 30 days",
 		"no receipt", "receipts 4 to 7 are missing", "Something is wrong", "A changed client can read silently",
 	} {
 		if !strings.Contains(page, want) {
