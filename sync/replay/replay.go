@@ -20,6 +20,7 @@ package replay
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
@@ -61,12 +62,33 @@ type Input struct {
 	Decision func(Question) Decision
 }
 
-// Question is what a person has to decide.
+// Question is what a person has to decide. It names all that he was shown, so that an
+// answer counts for nothing else: who is asked again, because more has happened, gets
+// another question.
 type Question struct {
 	Secret  Secret // of a conflict
+	Theirs  uint64 // and the number of the others' change
 	Readers string // or: the environment that has new readers
+	Names   string // and who they are, joined by ", "
 	Policy  bool   // or: local changes of policy on a changed policy
 }
+
+// Questions are what a step asks.
+func (s Step) Questions() []Question {
+	var out []Question
+	for _, c := range s.Conflicts {
+		out = append(out, c.question())
+	}
+	switch {
+	case s.Verdict == Stop && s.Reason == ReadersGrew:
+		out = append(out, Question{Readers: s.Where, Names: strings.Join(s.Readers, ", ")})
+	case s.Verdict == Stop && s.Reason == PolicyChanged:
+		out = append(out, Question{Policy: true})
+	}
+	return out
+}
+
+func (c Clash) question() Question { return Question{Secret: c.Secret, Theirs: c.Theirs.Seq} }
 
 // Decision answers a question.
 type Decision int

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
@@ -28,7 +29,7 @@ func (p *planner) secrets(s Step) Step {
 			return s
 		}
 		if grown := newReaders(s.Change.Policy, p.now, environment); len(grown) > 0 {
-			switch p.in.Decision(Question{Readers: environment}) {
+			switch p.in.Decision(Question{Readers: environment, Names: strings.Join(grown, ", ")}) {
 			case TheirsWin:
 				s.Verdict, s.Reason = Aside, Declined
 				return s
@@ -57,13 +58,14 @@ func (p *planner) clash(s *Step, o change.Operation) {
 	if !ok || theirs.Version == versionBefore(o) || p.in.Same[secret] {
 		return
 	}
-	switch p.in.Decision(Question{Secret: secret}) {
+	clash := Clash{Secret: secret, Ours: o, Theirs: theirs}
+	switch p.in.Decision(clash.question()) {
 	case Ours:
 	case TheirsWin:
 		s.Restore = append(s.Restore, secret)
 	default:
 		s.Verdict = Conflict
-		s.Conflicts = append(s.Conflicts, Clash{Secret: secret, Ours: o, Theirs: theirs})
+		s.Conflicts = append(s.Conflicts, clash)
 	}
 }
 

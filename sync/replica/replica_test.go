@@ -191,8 +191,24 @@ func TestWritesWaitWhenReadersGrew(t *testing.T) {
 	if l.tip() != tip {
 		t.Error("the value was published")
 	}
+	shown := undecided.Plan.Steps[0].Questions()
+	if !cmp.Equal(shown, []replay.Question{{Readers: policy.Development, Names: "cleo"}}) {
+		t.Errorf("questions: %+v", shown)
+	}
+	// Somebody else comes before the answer: it is another question.
+	ana.admit(l.machine(), "dan", policy.Viewer)
+	ana.sync()
 	ben.deciding(func(q replay.Question) replay.Decision {
-		if q.Readers == policy.Development {
+		if q == shown[0] {
+			return replay.Ours
+		}
+		return replay.Undecided
+	})
+	if _, err := ben.r.Sync(t.Context()); !errors.As(err, &undecided) || undecided.Plan.Steps[0].Questions()[0].Names != "cleo, dan" {
+		t.Errorf("an answer about cleo let dan in: %v", err)
+	}
+	ben.deciding(func(q replay.Question) replay.Decision {
+		if q.Readers == policy.Development && q.Names == "cleo, dan" {
 			return replay.Ours
 		}
 		return replay.Undecided

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +21,7 @@ import (
 type syncOptions struct {
 	remote               string
 	ours, theirs, ask    bool
+	readers              []string // who may read what was written before they could
 	repair               bool
 	keepOurs, keepTheirs bool
 	json                 bool
@@ -41,6 +44,7 @@ somebody spoiled, and keeps the proof.`,
 			&cli.BoolFlag{Name: "ours", Usage: "in a conflict, the version made here becomes the current one"},
 			&cli.BoolFlag{Name: "theirs", Usage: "in a conflict, the version of the others stays the current one"},
 			&cli.BoolFlag{Name: "ask", Usage: "ask about each conflict"},
+			&cli.StringSliceFlag{Name: "readers", Usage: "share also where these new readers, by `handle`, can read it now (comma or repeated)"},
 			&cli.BoolFlag{Name: "repair", Usage: "put a spoiled branch right"},
 			&cli.BoolFlag{Name: "keep-ours", Usage: "with --repair of a fork: keep what this machine has seen"},
 			&cli.BoolFlag{Name: "keep-theirs", Usage: "with --repair of a fork: take over what the remote shows"},
@@ -49,7 +53,8 @@ somebody spoiled, and keeps the proof.`,
 		run: func(c *cli.Context) error {
 			return a.sync(c.Context, syncOptions{
 				remote: c.String("remote"), ours: c.Bool("ours"), theirs: c.Bool("theirs"), ask: c.Bool("ask"), json: c.Bool("json"),
-				repair: c.Bool("repair"), keepOurs: c.Bool("keep-ours"), keepTheirs: c.Bool("keep-theirs"),
+				readers: commas(c.StringSlice("readers")),
+				repair:  c.Bool("repair"), keepOurs: c.Bool("keep-ours"), keepTheirs: c.Bool("keep-theirs"),
 			})
 		},
 	}.command()
@@ -112,11 +117,8 @@ func (a *app) sync(ctx context.Context, o syncOptions) error {
 
 // syncWith syncs, decides what it can, and tells the rest.
 func (a *app) syncWith(ctx context.Context, s *session, w way, o syncOptions) error {
-	switch {
-	case o.ours:
-		o.decide = func(replay.Question) replay.Decision { return replay.Ours }
-	case o.theirs:
-		o.decide = func(replay.Question) replay.Decision { return replay.TheirsWin }
+	if o.decide == nil {
+		o.decide = o.decideByFlags
 	}
 	result, err := a.replica(s, w, o).Sync(ctx)
 	var undecided *replica.UndecidedError
@@ -124,20 +126,88 @@ func (a *app) syncWith(ctx context.Context, s *session, w way, o syncOptions) er
 		key := keys.NewKey()
 		if !o.ask {
 			a.showUndecided(ctx, s, undecided, key)
-			return &exit.Error{Code: exit.Conflict, Err: err, What: "nothing was published", Hint: "secr sync --ours, --theirs or --ask decides; the other version stays in history"}
+			return &exit.Error{Code: exit.Conflict, Err: err, What: "nothing was published", Hint: undecidedHint(undecided)}
 		}
 		answers, err := a.askAll(ctx, s, undecided, key)
 		if err != nil {
 			return err
 		}
-		o.decide = func(q replay.Question) replay.Decision { return answers[q] }
-		o.ask = false
+		// What is new since then is another question, and is asked too.
+		before := o.decide
+		o.decide = func(q replay.Question) replay.Decision {
+			if answer, ok := answers[q]; ok {
+				return answer
+			}
+			return before(q)
+		}
 		return a.syncWith(ctx, s, w, o)
 	}
 	if err != nil {
 		return err
 	}
 	return a.sayResult(ctx, s, w, result, o)
+}
+
+// decideByFlags answers what the flags answer. Nobody becomes a reader of what was written
+// for others unless he is named.
+func (o syncOptions) decideByFlags(q replay.Question) replay.Decision {
+	switch {
+	case q.Readers != "":
+		for name := range strings.SplitSeq(q.Names, ", ") {
+			if !slices.Contains(o.readers, name) {
+				return replay.Undecided
+			}
+		}
+		return replay.Ours
+	case o.ours:
+		return replay.Ours
+	case o.theirs:
+		return replay.TheirsWin
+	}
+	return replay.Undecided
+}
+
+// commas splits what was given as one and what was given several times alike.
+func commas(values []string) []string {
+	var out []string
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// undecidedHint names the flags that would decide.
+func undecidedHint(u *replica.UndecidedError) string {
+	var readers []string
+	others := false
+	for _, step := range u.Plan.Steps {
+		for _, q := range step.Questions() {
+			if q.Readers == "" {
+				others = true
+				continue
+			}
+			for name := range strings.SplitSeq(q.Names, ", ") {
+				if !slices.Contains(readers, name) {
+					readers = append(readers, name)
+				}
+			}
+		}
+	}
+	switch {
+	case len(readers) == 0 && !others:
+		return ""
+	case len(readers) == 0:
+		return "secr sync --ours, --theirs or --ask decides; the other version stays in history"
+	}
+	hint := "secr sync --readers " + strings.Join(readers, ",") + " shares it with them; secr sync --ask asks"
+	if others {
+		hint = "secr sync --ask asks about each"
+	}
+	return hint
 }
 
 func (a *app) pull(ctx context.Context, o syncOptions) error {
@@ -154,7 +224,7 @@ func (a *app) pull(ctx context.Context, o syncOptions) error {
 	var undecided *replica.UndecidedError
 	if errors.As(err, &undecided) {
 		a.showUndecided(ctx, s, undecided, keys.NewKey())
-		return &exit.Error{Code: exit.Conflict, Err: err, What: "both sides changed the same", Hint: "secr sync --ours, --theirs or --ask decides"}
+		return &exit.Error{Code: exit.Conflict, Err: err, Hint: undecidedHint(undecided)}
 	}
 	if err != nil {
 		return err

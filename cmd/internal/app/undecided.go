@@ -31,16 +31,18 @@ func (a *app) questions(ctx context.Context, s *session, u *replica.UndecidedErr
 		}
 	}
 	for _, step := range u.Plan.Steps {
-		switch {
-		case step.Verdict == replay.Conflict:
-			for _, clash := range step.Conflicts {
-				add(replay.Question{Secret: clash.Secret}, a.clash(ctx, s.vault, theirs, clash.Secret, key)...)
+		for _, q := range step.Questions() {
+			switch {
+			case q.Readers != "":
+				add(q, fmt.Sprintf("%s: %s can read it now and could not when you wrote", q.Readers, q.Names))
+			case q.Policy:
+				add(q, fmt.Sprintf("%q: %s", step.Change.Subject, step.Reason))
+			default:
+				add(q, a.clash(ctx, s.vault, theirs, q.Secret, key)...)
 			}
-		case step.Verdict == replay.Stop && step.Reason == replay.ReadersGrew:
-			add(replay.Question{Readers: step.Where},
-				fmt.Sprintf("%s: others can read it now than when you wrote: %s", step.Where, strings.Join(step.Readers, ", ")))
-		case step.Verdict == replay.Stop:
-			add(replay.Question{Policy: true}, fmt.Sprintf("%q: %s", step.Change.Subject, step.Reason))
+		}
+		if step.Verdict == replay.Stop && step.Reason == replay.Due {
+			a.note("%s: %s: secr rotate-key --due", step.Where, step.Reason)
 		}
 	}
 	return out
@@ -86,6 +88,9 @@ func (a *app) askAll(ctx context.Context, s *session, u *replica.UndecidedError,
 	answers := map[replay.Question]replay.Decision{}
 	for _, q := range a.questions(ctx, s, u, key) {
 		options := []string{"what was made here", "what the others have", "decide later"}
+		if q.asked.Readers != "" {
+			options = []string{"share it with them too", "set it aside", "decide later"}
+		}
 		at, err := a.term.Choose(ctx, term.Question{Text: strings.Join(q.words, "\n"), What: "a decision", Flag: "--ours or --theirs"}, options)
 		if err != nil {
 			return nil, err
