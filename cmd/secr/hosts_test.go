@@ -4,10 +4,14 @@ package main
 
 import (
 	"encoding/base64"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/creack/pty"
 
 	"github.com/secr/secr/sync/remote/remotetest"
 )
@@ -155,5 +159,91 @@ func TestAContainerWithoutGitUsesSSHKeysOfItsHome(t *testing.T) {
 	}
 	if _, err := j.secr("sync"); err == nil || !strings.Contains(err.Error(), "ssh key is not known") {
 		t.Errorf("a host that nobody knows: %v", err)
+	}
+}
+
+// person runs secr on a terminal of its own and answers questions in their order.
+func (m *machine) person(t *testing.T, dialog [][2]string, args ...string) string {
+	t.Helper()
+	cmd := m.command(args...)
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	screen := newScreen()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		screen.fill(tty)
+	}()
+	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	for _, turn := range dialog {
+		if !screen.wait(turn[0]) {
+			cmd.Process.Kill()
+			t.Fatalf("the terminal never showed %q but\n%s", turn[0], screen.text())
+		}
+		if _, err := io.WriteString(tty, turn[1]+"\r"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = cmd.Wait()
+	<-done
+	if err != nil {
+		t.Errorf("secr %q: %v\n%s", args, err, screen.text())
+	}
+	return screen.text()
+}
+
+// TestAPersonIsAskedForAPassword: by git, on the terminal, and it isn't echoed.
+func TestAPersonIsAskedForAPassword(t *testing.T) {
+	h := remotetest.HTTPS(t)
+	m := newMachine(t, t.TempDir())
+	h.Create(t, "team")
+	m.git(t, "init", "--quiet")
+	m.git(t, "remote", "add", "origin", h.Address("team"))
+	m.env = append(m.env, "GIT_SSL_CAINFO="+h.CA)
+	if _, err := m.secr("sync"); err == nil || !strings.Contains(err.Error(), "did not let this user in") {
+		t.Errorf("without a terminal: %v", err)
+	}
+	// Each of git's programs asks for itself: the survey, the push, and the receipts.
+	login := [][2]string{{"Username for", h.User}, {"Password for", h.Password}}
+	m.env = append(m.env, "GIT_CONFIG_GLOBAL="+remembering(t))
+	shown := m.person(t, login, "sync")
+	if strings.Contains(shown, h.Password) || !strings.Contains(shown, "shared") {
+		t.Errorf("the terminal showed\n%s", shown)
+	}
+}
+
+// remembering is a git configuration whose helper keeps a login for the test.
+func remembering(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config")
+	text := "[credential]\n\thelper = store --file=" + filepath.Join(dir, "store") + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestAPersonIsAskedAboutAHostKey: by ssh, on the terminal; without one it is refused.
+func TestAPersonIsAskedAboutAHostKey(t *testing.T) {
+	h := remotetest.SSH(t)
+	m := newMachine(t, t.TempDir())
+	h.Create(t, "team")
+	m.git(t, "init", "--quiet")
+	m.git(t, "remote", "add", "origin", h.Address("team"))
+	known := filepath.Join(t.TempDir(), "known_hosts")
+	m.env = append(m.env, "GIT_SSH_COMMAND="+remotetest.SSHCommand(h.Key, known))
+	if _, err := m.secr("sync"); err == nil || !strings.Contains(err.Error(), "ssh key is not known") {
+		t.Errorf("without a terminal: %v", err)
+	}
+	if shown := m.person(t, [][2]string{{"continue connecting", "yes"}}, "sync"); !strings.Contains(shown, "shared") {
+		t.Errorf("the terminal showed\n%s", shown)
+	}
+	if _, err := m.secr("sync"); err != nil {
+		t.Error(err)
 	}
 }

@@ -32,8 +32,15 @@ var (
 // watchPeriod is how often a run is looked at.
 const watchPeriod = 50 * time.Millisecond
 
+// answerTime is what a person may take for a question of git or ssh, during which nothing
+// moves.
+const answerTime = 5 * time.Minute
+
 // run starts git and waits for it, within all limits.
 func (n *Native) run(ctx context.Context, v invocation) ([]byte, error) {
+	if n.o.Prompt == PromptTerminal {
+		v.limits.Idle = max(v.limits.Idle, answerTime)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, v.limits.Time, errTime)
 	defer cancel()
 	lent := n.lend(ctx, v.url)
