@@ -255,7 +255,7 @@ func (a *app) place(ctx context.Context, s *session, w way, l *team.Line) (team.
 	}
 	defer v.Close()
 	s.vault = v
-	if err := a.freshen(ctx, s, w, false); err != nil {
+	if err := a.news(ctx, s, w); err != nil {
 		return team.Place{}, err
 	}
 	if err := s.checkFloor(ctx); err != nil {

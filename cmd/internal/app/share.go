@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -120,9 +121,22 @@ func (w way) public() string {
 }
 
 // freshen brings what the team has before policy is changed here, so that the change
-// is made on it. Without a remote, or offline, the change is made on what is here.
+// is made on it.
 func (a *app) freshen(ctx context.Context, s *session, w way, noSync bool) error {
-	if noSync || w.none() {
+	if noSync {
+		return nil
+	}
+	err := a.news(ctx, s, w)
+	if err == nil {
+		return nil
+	}
+	r := exit.Of(err)
+	return &exit.Error{Code: r.Code, Err: err, Hint: strings.TrimPrefix(r.Hint+"; --no-sync makes the change on what is here", "; ")}
+}
+
+// news is what the team has. Without a remote, or offline, it is what is here.
+func (a *app) news(ctx context.Context, s *session, w way) error {
+	if w.none() {
 		return nil
 	}
 	_, err := a.replica(s, w, syncOptions{}).Pull(ctx)
