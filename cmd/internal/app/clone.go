@@ -87,6 +87,9 @@ func headWords(h chain.Head) string { return keys.Words(h.Sum[:], 6) }
 // fetched gets the vault of the session's project from a remote, held against the
 // id and the floor of secr.toml, and against what an invite has told.
 func (a *app) fetched(ctx context.Context, s *session, w way, limits remote.Limits) (*vault.Vault, error) {
+	if place, err := s.home.Vault(s.project.Vault); err == nil && vault.Lost(place) {
+		return nil, vault.ErrHeadLost // changes that nobody else has may be here
+	}
 	floor, err := s.highestFloor()
 	if err != nil {
 		return nil, err

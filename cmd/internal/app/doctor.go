@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,8 +27,15 @@ func (a *app) doctorVerb() *cli.Command {
 the vault, in that order, and names the command that mends each finding. It
 changes nothing. Exit 0 when all is well, else 1.`,
 		example: "secr doctor\nsecr doctor --json",
-		flags:   []cli.Flag{jsonFlag()},
-		run:     func(c *cli.Context) error { return a.doctor(c.Context, doctorOptions{json: c.Bool("json")}) },
+		flags: []cli.Flag{
+			&cli.BoolFlag{Name: "restore-head", Usage: "write a lost or damaged head file again, after verifying the whole vault"}, jsonFlag(),
+		},
+		run: func(c *cli.Context) error {
+			if c.Bool("restore-head") {
+				return a.restoreHead(c.Context)
+			}
+			return a.doctor(c.Context, doctorOptions{json: c.Bool("json")})
+		},
 	}.command()
 }
 
@@ -58,6 +66,9 @@ func bad(check string, err error) finding {
 	r := exit.Of(err)
 	if strings.HasPrefix(r.Hint, "secr doctor") { // which this is
 		r.Hint = "nothing was changed; put that file back from a backup"
+		if file, ok := errors.AsType[*local.FileError](err); errors.Is(err, vault.ErrHeadLost) || ok && filepath.Base(file.Path) == "head" {
+			r.Hint = "secr doctor --restore-head verifies everything and writes it again"
+		}
 	}
 	return finding{check, "bad", r.What, r.Hint}
 }
@@ -213,4 +224,18 @@ func checkPlain(folder string) []finding {
 		out = append(out, remark("plain text", f.path+" may hold secrets", "secr import "+f.path+" --env "+f.environment+", then delete it"))
 	}
 	return out
+}
+
+// restoreHead writes the head file of this project's vault again.
+func (a *app) restoreHead(ctx context.Context) error {
+	s, err := a.locate()
+	if err != nil {
+		return err
+	}
+	head, err := vault.Restore(ctx, vault.Options{Home: s.home, ID: s.project.Vault, Clock: a.sys.Now})
+	if err != nil {
+		return err
+	}
+	a.note("the vault is at change %d again: %s", head.Seq, headWords(head))
+	return nil
 }

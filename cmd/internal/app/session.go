@@ -72,6 +72,9 @@ func (a *app) lacking(ctx context.Context, s *session) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if vault.Lost(place) {
+		return false, vault.ErrHeadLost
+	}
 	if _, err := place.ReadHead(); !errors.Is(err, fs.ErrNotExist) {
 		return false, nil // a damaged head is Open's to report
 	}

@@ -75,6 +75,7 @@ func broken() []row {
 		{as[*vault.IntegrityError], Integrity, ask},
 		{as[*audit.Finding], Integrity, "secr audit verify shows the proof"},
 		{is(audit.ErrProof), Integrity, "ask its sender for it again"},
+		{is(vault.ErrHeadLost), Integrity, "secr doctor --restore-head verifies everything and writes it again"},
 		{is(repo.ErrNotFound), Integrity, look},
 		{is(repo.ErrDamaged), Integrity, look},
 		{is(repo.ErrMalformed), Integrity, ask},
