@@ -96,6 +96,11 @@ func (a *app) invite(ctx context.Context, o inviteOptions) error {
 	if err := a.freshen(ctx, s, way, o.noSync); err != nil {
 		return err
 	}
+	for _, i := range s.vault.Policy().Invites() {
+		if i.Handle == o.handle {
+			a.note("another invite for %s is open, %s: secr invite rm %s closes it", i.Handle, until(i.Expires), i.ID)
+		}
+	}
 	if !o.device {
 		a.warnLookAlikes(s.vault.Policy(), o.handle)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -127,7 +128,19 @@ func (a *app) remove(ctx context.Context, r removal) error {
 	if err := a.reportRemoval(r, report, exposed); err != nil {
 		return err
 	}
-	return a.share(ctx, s, w, r.noSync)
+	return a.tellTeam(ctx, s, w, r)
+}
+
+// tellTeam shares a removal. Until others have it their clients go on as before, so
+// that one which can't be shared is no success.
+func (a *app) tellTeam(ctx context.Context, s *session, w way, r removal) error {
+	if r.noSync || w.none() {
+		return a.share(ctx, s, w, r.noSync)
+	}
+	if err := a.shareNow(ctx, s, w); err != nil {
+		return &exit.Error{Code: exit.Of(err).Code, Err: err, What: r.who() + " is removed here, and the team does not know it yet", Hint: "secr sync"}
+	}
+	return nil
 }
 
 func (a *app) confirmRemoval(ctx context.Context, r removal, exposed []team.Exposure) error {

@@ -296,10 +296,17 @@ func (a *app) share(ctx context.Context, s *session, w way, noSync bool) error {
 		a.note("share it: secr sync")
 		return nil
 	}
-	if _, err := a.replica(s, w, syncOptions{}).Sync(ctx); err != nil {
+	if err := a.shareNow(ctx, s, w); err != nil {
 		a.warn("the change is made and not shared yet: %s", err)
 		a.note("share it: secr sync")
-		return nil
+	}
+	return nil
+}
+
+// shareNow is share for what must not stay here.
+func (a *app) shareNow(ctx context.Context, s *session, w way) error {
+	if _, err := a.replica(s, w, syncOptions{}).Sync(ctx); err != nil {
+		return err
 	}
 	a.note("shared with %s", w.address())
 	return nil
