@@ -87,7 +87,7 @@ func child() error {
 // TestKillsDuringSyncLoseNothing kills a syncing process at random moments while another
 // machine pushes too. SECR_TEST_KILLS makes it 100.
 func TestKillsDuringSyncLoseNothing(t *testing.T) {
-	kills := size(t, "SECR_TEST_KILLS", 6)
+	kills := size(t, "SECR_TEST_KILLS", 4)
 	l := newLab(t)
 	ana := l.found()
 	ben := ana.join("ben", policy.Developer)

@@ -26,7 +26,7 @@ func size(t testing.TB, name string, short int) int {
 
 // TestRacingClonesAllArrive: SECR_TEST_CLONES and SECR_TEST_CHANGES make it 8 and 25.
 func TestRacingClonesAllArrive(t *testing.T) {
-	clones, changes := size(t, "SECR_TEST_CLONES", 3), size(t, "SECR_TEST_CHANGES", 3)
+	clones, changes := size(t, "SECR_TEST_CLONES", 3), size(t, "SECR_TEST_CHANGES", 2)
 	for _, host := range []*remotetest.Host{remotetest.Folder(t), remotetest.HTTPS(t)} {
 		for _, which := range []string{"native", "builtin"} {
 			t.Run(host.Name+"/"+which, func(t *testing.T) { race(t, host, which, clones, changes) })
