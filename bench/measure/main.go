@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 )
 
 func main() {
@@ -18,6 +20,7 @@ func main() {
 	flag.StringVar(&o.programs, "programs", "", "folder of the built programs")
 	flag.StringVar(&o.out, "out", "", "file to write the table to; standard output without")
 	flag.BoolVar(&o.quick, "quick", false, "fewer repetitions and smaller vaults")
+	flag.StringVar(&o.only, "only", "", "`jobs` to run, separated by commas: "+strings.Join(names(jobs()), ", ")+"; all without")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
@@ -30,6 +33,47 @@ type options struct {
 	programs string
 	out      string
 	quick    bool
+	only     string
+}
+
+// job measures one thing and adds its rows. Jobs run in their order; one may use, and
+// grow, a vault that another one made.
+type job struct {
+	name string
+	run  func(*bench, *table) error
+}
+
+// jobs is everything that is measured.
+func jobs() []job {
+	return []job{
+		{"run", starting}, {"get", reading}, {"set", writing}, {"import", importing}, {"space", growing}, {"sync", syncing},
+		{"memory", remembering}, {"admit", admitting}, {"remove", removing}, {"rotate", rotating}, {"audit", auditing},
+	}
+}
+
+func names(all []job) []string {
+	var out []string
+	for _, j := range all {
+		out = append(out, j.name)
+	}
+	return out
+}
+
+// chosen is the jobs that were asked for.
+func (o options) chosen() ([]job, error) {
+	all := jobs()
+	if o.only == "" {
+		return all, nil
+	}
+	var out []job
+	for name := range strings.SplitSeq(o.only, ",") {
+		i := slices.Index(names(all), name)
+		if i < 0 {
+			return nil, fmt.Errorf("no job %q: there are %s", name, strings.Join(names(all), ", "))
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
 }
 
 // large is the size of the large vault.
@@ -50,6 +94,10 @@ func (o options) times(milliseconds int) int {
 }
 
 func run(o options) error {
+	chosen, err := o.chosen()
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "secr-bench-")
 	if err != nil {
 		return err
@@ -58,11 +106,9 @@ func run(o options) error {
 	b := &bench{options: o, dir: dir}
 	defer b.forget()
 	var t table
-	for _, job := range []func(*bench, *table) error{
-		starting, reading, writing, importing, growing, syncing, remembering, admitting, removing, rotating, auditing,
-	} {
-		if err := job(b, &t); err != nil {
-			return err
+	for _, j := range chosen {
+		if err := j.run(b, &t); err != nil {
+			return fmt.Errorf("%s: %w", j.name, err)
 		}
 	}
 	page := t.page(o)
