@@ -42,6 +42,15 @@ func (f Filter) operations(all []Operation) ([]Operation, bool) {
 	return out, len(out) > 0
 }
 
+// Actions lists what a change can do, as Operation.Action has it.
+func Actions() []string {
+	out := []string{string(change.Set), string(change.Label), string(change.Delete), string(change.Rotate)}
+	for _, a := range change.Actions() {
+		out = append(out, action(string(a)))
+	}
+	return out
+}
+
 // action is a word of one piece for an action of package change.
 func action(words string) string { return strings.ReplaceAll(words, " ", "-") }
 

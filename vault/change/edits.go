@@ -40,6 +40,15 @@ const (
 	FormatRaised   Action = "format raised"
 )
 
+// Actions lists all actions.
+func Actions() []Action {
+	return []Action{
+		MemberAdded, MemberRemoved, MemberChanged, RoleGiven, RoleTaken, DeviceAdded, DeviceRemoved, DeviceChanged,
+		RoleAdded, RoleRetired, GrantChanged, EnvAdded, EnvRetired, EnvChanged, CloudAdded, CloudRetired, CloudWaits, CloudReached,
+		TemplateEdited, InviteOpened, InviteClosed, InviteSealed, FormatRaised,
+	}
+}
+
 // An Edit is one thing that a change of a policy file means. Its texts come from policy
 // files: handles, names of roles and environments, and ids are plain; names, e-mail
 // addresses and notes are not, and must be cleaned before a terminal sees them.

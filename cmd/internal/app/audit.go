@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func auditFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "only this `environment`"},
 		&cli.StringFlag{Name: "member", Usage: "only by this `handle`"},
-		&cli.StringFlag{Name: "action", Usage: "only this `action`: set, delete, label, rotate, member-added, grant-changed, ...; run, get, export, ..."},
+		&cli.StringFlag{Name: "action", Usage: "only this `action`: set, delete, label, rotate, member-added, grant-changed, ...; run, get, export, ...; another word lists all"},
 		&cli.StringFlag{Name: "since", Usage: "not before this `time` (\"2 days ago\", 2026-11-02)"},
 		&cli.StringFlag{Name: "until", Usage: "only before this `time`; a date includes its day"},
 		&cli.StringFlag{Name: "secret", Usage: "only this secret, by `name` or id"},
@@ -54,12 +55,26 @@ func readAuditFilter(c *cli.Context) auditFilter {
 	}
 }
 
-// filter looks up what the flags name. A filter that can't match is a mistake.
+// readingActions are what receipts say was done: the verbs that show values.
+func readingActions() []string {
+	return []string{"run", "get", "export", "inject", "history", "ls", "diff", "promote", "rollback"}
+}
+
+// check holds the flags against what they can be: a filter that can't match is a mistake.
+// actions are those that what is filtered can have.
+func (o auditFilter) check(actions []string) error {
+	if o.limit < 0 {
+		return exit.Usagef("-n is a number of entries")
+	}
+	if o.action != "" && !slices.Contains(actions, o.action) {
+		return exit.Usagef("--action: nothing is called %q here", o.action).WithHint("%s", strings.Join(actions, ", "))
+	}
+	return nil
+}
+
+// filter looks up what the flags name.
 func (a *app) filter(ctx context.Context, s *session, o auditFilter, names secretNames) (audit.Filter, error) {
 	f := audit.Filter{Environment: o.env, Member: o.member, Action: o.action}
-	if o.limit < 0 {
-		return f, exit.Usagef("-n is a number of entries")
-	}
 	p := s.vault.Policy()
 	if _, ok := p.Environment(o.env); o.env != "" && !ok {
 		return f, fmt.Errorf("%w: %s", vault.ErrNoEnvironment, o.env)

@@ -86,6 +86,13 @@ type auditSecretJSON struct {
 }
 
 func (a *app) auditLog(ctx context.Context, o auditLogOptions) error {
+	actions := readingActions()
+	if o.changes {
+		actions = append(audit.Actions(), actions...)
+	}
+	if err := o.filter.check(actions); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err

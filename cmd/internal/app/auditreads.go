@@ -71,6 +71,12 @@ type unlockJSON struct {
 
 // auditUnlocks holds clouds' logs against receipts.
 func (a *app) auditUnlocks(ctx context.Context, o auditUnlocksOptions) error {
+	if o.filter.env != "" || o.filter.member != "" || o.filter.action != "" || o.filter.secret != "" {
+		return exit.Usagef("--env, --member, --action and --secret are for receipts, not for a cloud's log").WithHint("--since, --until and -n limit it")
+	}
+	if err := o.filter.check(nil); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
