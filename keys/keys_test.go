@@ -115,6 +115,7 @@ func TestSeedsAndKeysCompareByBytes(t *testing.T) {
 func TestZeroKeyIsNeverUsed(t *testing.T) {
 	for name, use := range map[string]func(){
 		"seal":       func() { keys.Seal(keys.Key{}, nil, nil) },
+		"seal tail":  func() { keys.SealTail(keys.Key{}, nil, nil, 0) },
 		"derive":     func() { keys.Derive(keys.Key{}, "x") },
 		"seed":       func() { keys.Seed{}.Derive(nil, "x") },
 		"secret id":  func() { keys.SecretID(keys.Key{}, "x") },
@@ -132,8 +133,28 @@ func TestZeroKeyIsNeverUsed(t *testing.T) {
 			use()
 		}()
 	}
-	if _, err := keys.Open(keys.Key{}, nil, make([]byte, 100)); !errors.Is(err, keys.ErrOpen) {
-		t.Error(err)
+	for _, open := range []func(keys.Key, []byte, []byte) ([]byte, error){keys.Open, keys.OpenInPlace} {
+		if _, err := open(keys.Key{}, nil, make([]byte, 100)); !errors.Is(err, keys.ErrOpen) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSealingInPlaceIsSealing(t *testing.T) {
+	k, ad, text := keys.NewKey(), []byte("ad"), bytes.Repeat([]byte("plaintext"), 1000)
+	for _, spare := range []int{0, keys.Overhead} {
+		b := append(make([]byte, 0, 5+len(text)+spare), "head "...)
+		b = keys.SealTail(k, ad, append(b, text...), 5)
+		sealed, ok := bytes.CutPrefix(b, []byte("head "))
+		if got, err := keys.Open(k, ad, sealed); !ok || err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("%d spare bytes: head %v, %v", spare, ok, err)
+		}
+		if _, err := keys.OpenInPlace(k, []byte("other"), bytes.Clone(sealed)); !errors.Is(err, keys.ErrOpen) {
+			t.Errorf("in another place: %v", err)
+		}
+		if got, err := keys.OpenInPlace(k, ad, sealed); err != nil || !bytes.Equal(got, text) || &got[0] != &sealed[0] {
+			t.Errorf("opened in place: %v", err)
+		}
 	}
 }
 

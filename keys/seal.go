@@ -29,12 +29,23 @@ func Seal(k Key, ad, plaintext []byte) []byte {
 	return gcm(k).Seal(nil, nil, plaintext, ad)
 }
 
+// SealTail is [Seal] of what follows the first n bytes of b, in their place: the result
+// is those n bytes and the sealed ones. It takes no memory if b has [Overhead] to spare.
+func SealTail(k Key, ad, b []byte, n int) []byte {
+	return gcm(k).Seal(b[:n], nil, b[n:], ad)
+}
+
 // Open returns what was sealed under k with this ad, or [ErrOpen].
-func Open(k Key, ad, sealed []byte) ([]byte, error) {
+func Open(k Key, ad, sealed []byte) ([]byte, error) { return open(k, ad, sealed, nil) }
+
+// OpenInPlace is [Open] that writes over sealed, and returns a part of it.
+func OpenInPlace(k Key, ad, sealed []byte) ([]byte, error) { return open(k, ad, sealed, sealed[:0]) }
+
+func open(k Key, ad, sealed, into []byte) ([]byte, error) {
 	if k.IsZero() || len(sealed) < Overhead {
 		return nil, ErrOpen
 	}
-	plaintext, err := gcm(k).Open(nil, nil, sealed, ad)
+	plaintext, err := gcm(k).Open(into, nil, sealed, ad)
 	if err != nil {
 		return nil, ErrOpen
 	}

@@ -132,7 +132,7 @@ func open(read func(int64, []byte) error, size int64, root keys.Key, want Place)
 	if s.key, s.settings, err = parseLock(lock); err != nil {
 		return nil, err
 	}
-	plain, err := keys.Open(s.key, []byte(adBody), sealed[h.lock:])
+	plain, err := keys.OpenInPlace(s.key, []byte(adBody), sealed[h.lock:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: its body does not open", ErrDamaged)
 	}
@@ -241,11 +241,7 @@ func parseBody(b []byte) (body, error) {
 		if out.at(i) != at {
 			return body{}, fmt.Errorf("%w: its index has gaps", ErrDamaged)
 		}
-		at += out.nameLen(i) + 2
-		if !out.isFile(i) {
-			at += out.size(i)
-		}
-		if at > len(out.block) {
+		if at = out.end(i); at > len(out.block) {
 			return body{}, fmt.Errorf("%w: its index points outside", ErrDamaged)
 		}
 	}
@@ -267,6 +263,17 @@ func (b body) sealedSize(i int) int64 {
 	return int64(b.size(i) + keys.Overhead)
 }
 
+// end is where the i-th secret's bytes in the block end.
+func (b body) end(i int) int {
+	end := b.at(i) + b.nameLen(i) + 2
+	if !b.isFile(i) {
+		end += b.size(i)
+	}
+	return end
+}
+
+func (b body) id(i int) ID { return ID(b.row(i)[:20]) }
+
 func (b body) name(i int) string {
 	at := b.at(i)
 	return string(b.block[at : at+b.nameLen(i)])
@@ -275,7 +282,7 @@ func (b body) name(i int) string {
 func (b body) entry(i int) Entry {
 	row := b.row(i)
 	return Entry{
-		ID:      ID(row[:20]),
+		ID:      b.id(i),
 		Name:    b.name(i),
 		Version: binary.BigEndian.Uint64(row[20:]),
 		Since:   binary.BigEndian.Uint64(row[28:]),

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -312,6 +314,64 @@ func TestTwoSecretsOfOneNameAreRefused(t *testing.T) {
 	if _, err := snapshot.Seal(root(t), place(1), settings(), []snapshot.Secret{secret(1, "A", ""), secret(2, "A", "")}); err == nil {
 		t.Error("sealed")
 	}
+}
+
+func TestUpdateRefusesTheNameOfASecretThatStays(t *testing.T) {
+	key := root(t)
+	s := sealed(t, key, place(9), mixed())
+	if _, err := s.Update(key, place(10), settings(), []snapshot.Secret{secret(9, "A", "")}, nil); err == nil {
+		t.Error("sealed")
+	}
+}
+
+func TestDrawnUpdatesLeaveWhatSealingAnewWould(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	key, model := root(t), map[int]snapshot.Secret{}
+	draw := func(n int) snapshot.Secret {
+		s := secret(n, fmt.Sprintf("N%02d", n*7%40), strings.Repeat("v", random.IntN(90)))
+		s.File = random.IntN(3) == 0
+		return s
+	}
+	s := sealed(t, key, place(1), nil)
+	for seq := uint64(2); seq < 200; seq++ {
+		var changed []snapshot.Secret
+		var gone []snapshot.ID
+		for _, n := range random.Perm(40)[:random.IntN(6)] {
+			next := draw(n)
+			if random.IntN(3) == 0 {
+				gone = append(gone, next.ID)
+				delete(model, n)
+			} else {
+				changed = append(changed, next)
+				model[n] = next
+			}
+		}
+		moved, err := s.Update(key, place(seq), settings(), changed, gone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err = snapshot.Parse(moved, key, place(seq)); err != nil {
+			t.Fatal(err)
+		}
+		want := sealed(t, key, place(seq), slices.Collect(maps.Values(model)))
+		if diff := cmp.Diff(read(t, want), read(t, s)); diff != "" {
+			t.Fatalf("after update %d: %s", seq, diff)
+		}
+	}
+}
+
+// sealed is a snapshot of secrets.
+func sealed(t *testing.T, key keys.Key, at snapshot.Place, secrets []snapshot.Secret) *snapshot.Snapshot {
+	t.Helper()
+	data, err := snapshot.Seal(key, at, settings(), secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.Parse(data, key, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func FuzzParse(f *testing.F) {
