@@ -3,7 +3,9 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"time"
 
@@ -94,7 +96,7 @@ func (w *writer) sign(who me, subject string, op change.Op) (*chain.State, error
 		c.Parent, c.ParentSum, c.Seq = h.ID, h.Sum, h.Seq+1
 		tree = w.base.Tree()
 	}
-	if tree, err = w.batch.Edit(tree, edits); err != nil {
+	if tree, err = w.batch.EditOf(knownTrees(w.base), tree, edits); err != nil {
 		return nil, err
 	}
 	c.Tree = tree
@@ -109,19 +111,52 @@ func (w *writer) sign(who me, subject string, op change.Op) (*chain.State, error
 	return w.base.Apply(id, raw, touched)
 }
 
+// trees are the git trees of a verified state. They are known from it, so that no
+// change has to read the large ones.
+type trees struct {
+	state *chain.State
+	at    map[repo.Hash]string // where a tree is, of those met so far
+}
+
+// knownTrees are the trees of a state; nil has none.
+func knownTrees(s *chain.State) trees {
+	t := trees{state: s, at: map[repo.Hash]string{}}
+	if s != nil {
+		t.at[s.Tree()] = ""
+	}
+	return t
+}
+
+// Tree is one tree: the root, or one in a tree that was asked for before.
+func (t trees) Tree(h repo.Hash) ([]repo.Entry, error) {
+	folder, ok := t.at[h]
+	if !ok {
+		return nil, fmt.Errorf("tree %v is not of the verified state", h)
+	}
+	children := t.state.Children(folder)
+	out := make([]repo.Entry, len(children))
+	for i, c := range children {
+		out[i] = repo.Entry{Name: c.Name, Dir: c.Dir, Hash: c.Hash}
+		if c.Dir {
+			t.at[c.Hash] = path.Join(folder, c.Name)
+		}
+	}
+	return out, nil
+}
+
 // touched lists the files as the chain, the tree and the sum of changes want them.
 func (w *writer) touched() ([]chain.Touched, map[string]repo.Hash, []change.Sum) {
 	paths := slices.Sorted(maps.Keys(w.files))
 	touched := make([]chain.Touched, len(paths))
 	edits := make(map[string]repo.Hash, len(paths))
 	sums := make([]change.Sum, len(paths))
-	for i, path := range paths {
-		touched[i].Path = path
-		edits[path] = repo.Hash{}
-		if data := w.files[path]; data != nil {
+	for i, name := range paths {
+		touched[i].Path = name
+		edits[name] = repo.Hash{}
+		if data := w.files[name]; data != nil {
 			h := w.batch.Blob(data)
 			touched[i].New = &chain.Blob{Hash: h, Data: data}
-			edits[path] = h
+			edits[name] = h
 		}
 		sums[i] = touched[i].SumOf()
 	}

@@ -126,6 +126,32 @@ func (s *State) Files(folder string) iter.Seq[File] {
 	}
 }
 
+// A Child is a file, or a folder, that lies directly in a folder.
+type Child struct {
+	Name string
+	Dir  bool
+	Hash [20]byte // git id of the file, or of the folder's tree
+}
+
+// Children lists a folder, "" for the vault's own, in the tree's order: it is the content
+// of the folder's git tree.
+func (s *State) Children(folder string) []Child {
+	d := s.root.dir(folder)
+	if d == nil {
+		return nil
+	}
+	out := make([]Child, len(d.entries))
+	for i, e := range d.entries {
+		out[i] = Child{Name: e.name, Dir: e.dir != nil}
+		if e.dir != nil {
+			out[i].Hash = e.dir.id
+		} else {
+			out[i].Hash = e.file.id
+		}
+	}
+	return out
+}
+
 // An Entry is what a state knows of one secret without any key.
 type Entry struct {
 	Path    string

@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,35 @@ func TestEveryPrefixOfAGoodChainVerifies(t *testing.T) {
 		if s.Head().Seq != uint64(i+1) {
 			t.Fatalf("change %d has the number %d", i+1, s.Head().Seq)
 		}
+	}
+}
+
+// TestChildrenOfAFolderAreItsGitTree builds the tree of each change again from what the
+// state lists.
+func TestChildrenOfAFolderAreItsGitTree(t *testing.T) {
+	w, _, _ := story(t)
+	s := w.State
+	var tree func(folder string) [20]byte
+	tree = func(folder string) [20]byte {
+		var b []byte
+		for _, c := range s.Children(folder) {
+			mode := "100644 "
+			if c.Dir {
+				mode = "40000 "
+				if below := tree(strings.TrimPrefix(folder+"/"+c.Name, "/")); below != c.Hash {
+					t.Errorf("%s/%s is %x, and its children make %x", folder, c.Name, c.Hash, below)
+				}
+			}
+			b = append(append(append(b, mode...), c.Name...), 0)
+			b = append(b, c.Hash[:]...)
+		}
+		return sha1.Sum(append(fmt.Appendf(nil, "tree %d\x00", len(b)), b...))
+	}
+	if got := tree(""); got != s.Tree() {
+		t.Errorf("the vault's tree is %x, and its children make %x", s.Tree(), got)
+	}
+	if len(s.Children("secrets/nowhere")) != 0 {
+		t.Error("a folder that is not there has children")
 	}
 }
 

@@ -138,6 +138,8 @@ func (r *Repo) write(ctx context.Context, hashes []Hash, objects map[Hash]object
 	if err != nil {
 		return err
 	}
+	// Trees are mostly hashes, which don't compress; the next merge makes deltas of them.
+	w.deflate.storeTrees = true
 	for i, h := range hashes {
 		if i%256 == 0 && ctx.Err() != nil {
 			w.discard()

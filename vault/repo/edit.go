@@ -14,6 +14,12 @@ import (
 // a file where a folder is or the reverse, and to end with no file at all are
 // errors.
 func (b *Batch) Edit(tree Hash, edits map[string]Hash) (Hash, error) {
+	return b.EditOf(b.Objects(), tree, edits)
+}
+
+// EditOf is Edit of a tree that is known without reading the repository: from
+// has it and all folders in it.
+func (b *Batch) EditOf(from Trees, tree Hash, edits map[string]Hash) (Hash, error) {
 	paths := slices.Sorted(maps.Keys(edits))
 	list := make([]edit, len(paths))
 	for i, p := range paths {
@@ -26,7 +32,7 @@ func (b *Batch) Edit(tree Hash, edits map[string]Hash) (Hash, error) {
 	if len(list) == 0 {
 		return tree, nil
 	}
-	h, err := b.edit(tree, list, 0)
+	h, err := editor{b, from}.edit(tree, list, 0)
 	if err != nil {
 		return Hash{}, fmt.Errorf("edit a tree: %w", err)
 	}
@@ -43,44 +49,64 @@ type edit struct {
 
 func (e edit) path(depth int) string { return strings.Join(e.names[:depth+1], "/") }
 
+// editor applies edits to trees that come from somewhere, and writes to a batch.
+type editor struct {
+	to   *Batch
+	from Trees
+}
+
 // edit applies edits, which agree on their first depth names, to one folder.
 // It returns zero if nothing is left in it.
-func (b *Batch) edit(tree Hash, edits []edit, depth int) (Hash, error) {
-	entries := map[string]Entry{}
+func (e editor) edit(tree Hash, edits []edit, depth int) (Hash, error) {
+	var was []Entry
 	if !tree.IsZero() {
-		list, err := b.Objects().Tree(tree)
-		if err != nil {
+		var err error
+		if was, err = e.from.Tree(tree); err != nil {
 			return Hash{}, err
 		}
-		for _, e := range list {
-			entries[e.Name] = e
-		}
 	}
+	made := slices.Clone(was)
 	for len(edits) > 0 {
 		name := edits[0].names[depth]
 		n := 1
 		for n < len(edits) && edits[n].names[depth] == name {
 			n++
 		}
-		entry, err := b.editEntry(entries[name], edits[:n], depth)
-		if err != nil {
-			return Hash{}, err
+		i := search(was, name)
+		old := Entry{}
+		if i >= 0 {
+			old = was[i]
 		}
-		if entry.Hash.IsZero() {
-			delete(entries, name)
-		} else {
-			entries[name] = entry
+		entry, err := e.editEntry(old, edits[:n], depth)
+		switch {
+		case err != nil:
+			return Hash{}, err
+		case i >= 0:
+			made[i] = entry
+		default:
+			made = append(made, entry)
 		}
 		edits = edits[n:]
 	}
-	if len(entries) == 0 {
+	made = slices.DeleteFunc(made, func(e Entry) bool { return e.Hash.IsZero() })
+	if len(made) == 0 {
 		return Hash{}, nil
 	}
-	return b.Tree(slices.Collect(maps.Values(entries)))
+	return e.to.Tree(made)
+}
+
+// search finds an entry by name in a tree, as a file or as a folder; -1 is none.
+func search(tree []Entry, name string) int {
+	for _, e := range [...]Entry{{Name: name}, {Name: name, Dir: true}} {
+		if i, ok := slices.BinarySearchFunc(tree, e, inOrder); ok {
+			return i
+		}
+	}
+	return -1
 }
 
 // editEntry applies edits to one entry of a folder; a zero Entry is none.
-func (b *Batch) editEntry(old Entry, edits []edit, depth int) (Entry, error) {
+func (e editor) editEntry(old Entry, edits []edit, depth int) (Entry, error) {
 	first := edits[0]
 	name := first.names[depth]
 	leaf := len(first.names) == depth+1
@@ -96,6 +122,6 @@ func (b *Batch) editEntry(old Entry, edits []edit, depth int) (Entry, error) {
 	case !old.Dir && !old.Hash.IsZero():
 		return Entry{}, malformed("%q is a file", first.path(depth))
 	}
-	h, err := b.edit(old.Hash, edits, depth+1)
+	h, err := e.edit(old.Hash, edits, depth+1)
 	return Entry{Name: name, Dir: true, Hash: h}, err
 }

@@ -137,8 +137,9 @@ func stored(out, data []byte) []byte {
 
 // deflater compresses objects one after another.
 type deflater struct {
-	zlib *zlib.Writer
-	out  sliceWriter
+	storeTrees bool // as they are
+	zlib       *zlib.Writer
+	out        sliceWriter
 }
 
 type sliceWriter struct{ b []byte }
@@ -149,9 +150,9 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 }
 
 // deflate appends data as a zlib stream: stored if it is a blob of
-// ciphertext, compressed otherwise.
+// ciphertext, or a tree that is to be, compressed otherwise.
 func (d *deflater) deflate(out []byte, k kind, data []byte) ([]byte, error) {
-	if k == kindBlob && !compressible(data) {
+	if k == kindBlob && !compressible(data) || k == kindTree && d.storeTrees {
 		return stored(out, data), nil
 	}
 	d.out.b = out

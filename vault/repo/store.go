@@ -114,26 +114,32 @@ func packNames(folder string) ([]string, error) {
 	return names, nil
 }
 
+// rereads is how often a reader looks again which packs there are: each time costs
+// another process a whole merge.
+const rereads = 16
+
 // read reads an object and checks that it has its hash. When a pack has
 // vanished, because another process has packed again, or the object isn't
-// found at all, it looks once more.
+// found at all, it looks again, as long as there is something new to see.
 func (s *store) read(h Hash, limit int) (kind, []byte, error) {
 	packs, err := s.list()
 	if err != nil {
 		return 0, nil, err
 	}
-	k, data, err := s.readFrom(packs, h, limit)
-	if err == nil || errors.Is(err, ErrTooLarge) {
-		return k, data, err
+	for tries := 0; ; tries++ {
+		k, data, err := s.readFrom(packs, h, limit)
+		if err == nil || errors.Is(err, ErrTooLarge) || tries == rereads {
+			return k, data, err
+		}
+		now, lerr := s.relist()
+		if lerr != nil {
+			return 0, nil, lerr
+		}
+		if slices.Equal(packs, now) {
+			return 0, nil, err
+		}
+		packs = now
 	}
-	now, lerr := s.relist()
-	if lerr != nil {
-		return 0, nil, lerr
-	}
-	if slices.Equal(packs, now) {
-		return 0, nil, err
-	}
-	return s.readFrom(now, h, limit)
 }
 
 // readFrom reads an object from the first place where it is whole.

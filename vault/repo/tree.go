@@ -26,13 +26,25 @@ type Trees interface {
 	Tree(h Hash) ([]Entry, error)
 }
 
-// sortName is what Git sorts an entry by: a folder as if its name ended in
+// inOrder compares entries as Git sorts them: a folder as if its name ended in
 // a slash.
-func (e Entry) sortName() string {
-	if e.Dir {
-		return e.Name + "/"
+func inOrder(a, b Entry) int {
+	n := min(len(a.Name), len(b.Name))
+	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
+		return c
 	}
-	return e.Name
+	return cmp.Compare(a.at(n), b.at(n))
+}
+
+// at is the byte at i in the name that Git sorts by, 0 behind its end.
+func (e Entry) at(i int) byte {
+	switch {
+	case i < len(e.Name):
+		return e.Name[i]
+	case e.Dir:
+		return '/'
+	}
+	return 0
 }
 
 // validName reports whether a vault may contain a file or folder of this
@@ -93,7 +105,7 @@ func checkEntries(entries []Entry) error {
 		if e.Hash.IsZero() {
 			return malformed("its entry %q has no hash", e.Name)
 		}
-		if i > 0 && entries[i-1].sortName() >= e.sortName() {
+		if i > 0 && inOrder(entries[i-1], e) >= 0 {
 			return malformed("its entry %q is not in order, or there twice", e.Name)
 		}
 		// A file "a" and a folder "a" need not be neighbours: "a.b" sorts between.
@@ -124,7 +136,6 @@ func formatTree(entries []Entry) ([]byte, error) {
 	if len(entries) > treeEntries {
 		return nil, tooLarge("a tree of %d entries", len(entries))
 	}
-	inOrder := func(a, b Entry) int { return cmp.Compare(a.sortName(), b.sortName()) }
 	sorted := entries
 	if !slices.IsSortedFunc(entries, inOrder) {
 		sorted = slices.Clone(entries)
