@@ -34,6 +34,19 @@ type target struct {
 	kind              record.Kind // Set, SetLabel or Delete
 	value             keys.Secret
 	meta              Meta
+	expects           bool
+	from              *keys.Secret // nil expects none
+}
+
+// moved says whether a secret is not what the target was made from.
+func (t *target) moved(now standing) bool {
+	switch {
+	case !t.expects:
+		return false
+	case t.from == nil || !now.live:
+		return now.live || t.from != nil
+	}
+	return !now.value.Equal(*t.from)
 }
 
 // Meta is what to make of a label: nil fields stay as they are, and are empty for
@@ -95,6 +108,14 @@ func (d *Draft) SetLabel(environment, name string, meta Meta) {
 func (d *Draft) Delete(environment, name string) {
 	t := d.target(environment, name)
 	t.kind, t.value, t.meta = record.Delete, keys.Secret{}, Meta{}
+}
+
+// Expect makes [Draft.Commit] fail with a [*MovedError], and change nothing, where the
+// secret has another value than from by then, and is not what is asked for either. With
+// nil it expects that there is no such secret.
+func (d *Draft) Expect(environment, name string, from *keys.Secret) {
+	t := d.target(environment, name)
+	t.expects, t.from = true, from
 }
 
 // EditPolicy changes the policy. edit is called with a draft of it, perhaps more

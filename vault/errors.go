@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/secr/secr/policy"
 )
@@ -65,6 +66,36 @@ func (e *DeniedError) Error() string {
 		return fmt.Sprintf("%s may not audit this vault", e.Handle)
 	}
 	return fmt.Sprintf("%s has no %s on %s", e.Handle, e.Need, e.Environment)
+}
+
+// MovedError says that secrets have other values than a draft was made from.
+type MovedError struct{ Now []Entry }
+
+// Error names each and who changed it.
+func (e *MovedError) Error() string {
+	var out []string
+	for _, x := range e.Now {
+		did := "changed"
+		if x.Deleted {
+			did = "deleted"
+		}
+		out = append(out, fmt.Sprintf("%s/%s was %s by %s meanwhile", x.Environment, x.Label.Name, did, x.By))
+	}
+	return strings.Join(out, "; ")
+}
+
+// movedOf is the error of the results that moved, or nil.
+func movedOf(results []result) error {
+	e := &MovedError{}
+	for _, r := range results {
+		if r.moved {
+			e.Now = append(e.Now, r.entry)
+		}
+	}
+	if len(e.Now) == 0 {
+		return nil
+	}
+	return e
 }
 
 // IntegrityError says that something verified by its hash does not hold what it

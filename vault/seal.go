@@ -45,6 +45,9 @@ func (w *writer) secrets(ctx context.Context, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	if moved := movedOf(results); moved != nil {
+		return moved
+	}
 	for _, r := range results {
 		if r.data == nil {
 			d.report.Unchanged = append(d.report.Unchanged, r.entry)
@@ -56,10 +59,12 @@ func (w *writer) secrets(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// result is what became of a target: no data when it already was so.
+// result is what became of a target: no data when it already was so, or when it was
+// not what the draft was made from.
 type result struct {
 	entry Entry
 	data  []byte
+	moved bool
 }
 
 // sealing unlocks an environment for writing.
@@ -90,55 +95,80 @@ func (w *writer) sealing(ctx context.Context, environment string) (*sealing, err
 	}, nil
 }
 
+// standing is a secret as a writer finds it.
+type standing struct {
+	id          string
+	old         chain.Entry
+	known, live bool
+	label       record.Label // of a new secret where none is live
+	value       keys.Secret  // where one is live
+}
+
+// standing opens what there is of a secret.
+func (w *writer) standing(s *sealing, name string) (standing, error) {
+	now := standing{id: keys.SecretID(s.id, name), label: record.Label{Name: name, Kind: record.Variable}}
+	now.old, now.known = w.base.Secret(s.environment, now.id)
+	now.live = now.known && !now.old.Deleted
+	if !now.known {
+		return now, nil
+	}
+	f, err := w.v.open(w.base, s.environment, now.id, s.names, s.id)
+	if err != nil || !now.live {
+		return now, err
+	}
+	now.label = f.Label
+	now.value, err = w.v.valueUnder(s.value, f)
+	return now, err
+}
+
 // sealTarget makes the record that a target asks for, unless there is one that
 // says the same.
 func (w *writer) sealTarget(s *sealing, t *target) (result, error) {
 	if !canonical.ValidSecretName(t.name) {
 		return result{}, &NameError{Name: t.name}
 	}
-	id := keys.SecretID(s.id, t.name)
-	old, known := w.base.Secret(s.environment, id)
-	live := known && !old.Deleted
-	if t.kind != record.Set && !live {
+	now, err := w.standing(s, t.name)
+	if err != nil {
+		return result{}, err
+	}
+	defer now.value.Wipe()
+	label, value := t.meta.apply(now.label), now.value
+	equal := t.kind != record.Delete && now.live
+	if t.kind == record.Set {
+		value = t.value
+		equal = now.live && now.value.Equal(value)
+	}
+	gone := t.kind == record.Delete && t.expects && !now.live
+	switch {
+	case gone, equal && sameLabel(now.label, label):
+		return result{entry: w.entry(s, now)}, nil
+	case t.moved(now):
+		return result{entry: w.entry(s, now), moved: true}, nil
+	case t.kind != record.Set && !now.live:
 		return result{}, named(ErrNoSecret, s.environment+"/"+t.name)
 	}
 	h := record.Header{Kind: t.kind, Epoch: s.epoch, Version: 1}
-	was := record.Label{Name: t.name, Kind: record.Variable}
-	var before keys.Secret
-	if known {
-		f, err := w.v.open(w.base, s.environment, id, s.names, s.id)
-		if err != nil {
-			return result{}, err
-		}
-		h.Version = old.Version + 1
-		h.Before = &record.Before{Hash: old.Hash, Sum: old.Sum}
-		if live {
-			was = f.Label
-			if before, err = w.v.valueUnder(s.value, f); err != nil {
-				return result{}, err
-			}
-			defer before.Wipe()
-		}
+	if now.known {
+		h.Version = now.old.Version + 1
+		h.Before = &record.Before{Hash: now.old.Hash, Sum: now.old.Sum}
 	}
-	label, value := t.meta.apply(was), before
-	same := live && sameLabel(was, label)
 	switch {
 	case t.kind == record.Delete:
-		label, value, same = was, keys.Secret{}, false
-	case t.kind == record.Set:
-		value = t.value
-		equal := live && before.Equal(value)
-		if equal {
-			h.Kind = record.Relabel
-		}
-		same = same && equal
+		label, value = now.label, keys.Secret{}
+	case t.kind == record.Set && equal:
+		h.Kind = record.Relabel
 	}
-	if same {
-		e := Entry{Environment: s.environment, ID: id, Label: was, Version: old.Version, Since: old.Since, Seq: old.Seq}
-		e.Time, e.By, e.From = w.v.origin(old.Since)
-		return result{entry: e}, nil
+	return w.seal(s, now.id, h, now.old, label, value)
+}
+
+// entry says what a writer found.
+func (w *writer) entry(s *sealing, now standing) Entry {
+	e := Entry{
+		Environment: s.environment, ID: now.id, Label: now.label,
+		Version: now.old.Version, Since: now.old.Since, Seq: now.old.Seq, Deleted: now.known && !now.live,
 	}
-	return w.seal(s, id, h, old, label, value)
+	e.Time, e.By, e.From = w.v.origin(now.old.Since)
+	return e
 }
 
 // seal writes a record and says what it is.

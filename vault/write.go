@@ -48,16 +48,9 @@ func (w *writer) commit(ctx context.Context, d *Draft, subject string) (*chain.S
 
 // plan works out the files of a draft's change, and says who makes it.
 func (w *writer) plan(ctx context.Context, d *Draft) (me, error) {
-	who, err := w.v.holder(ctx)
+	who, err := w.author(ctx)
 	if err != nil {
 		return me{}, err
-	}
-	now, err := w.v.now()
-	if err != nil {
-		return me{}, err
-	}
-	if who.Member.Expired(now) || who.Device.Expired(now) {
-		return me{}, named(ErrExpired, who.Member.Handle)
 	}
 	w.files = map[string][]byte{}
 	p := w.base.Policy()
@@ -73,6 +66,36 @@ func (w *writer) plan(ctx context.Context, d *Draft) (me, error) {
 		return who, w.govern(ctx, d)
 	}
 	return who, w.secrets(ctx, d)
+}
+
+// author is who would sign a change made now.
+func (w *writer) author(ctx context.Context) (me, error) {
+	who, err := w.v.holder(ctx)
+	if err != nil {
+		return me{}, err
+	}
+	now, err := w.v.now()
+	if err != nil {
+		return me{}, err
+	}
+	if who.Member.Expired(now) || who.Device.Expired(now) {
+		return me{}, named(ErrExpired, who.Member.Handle)
+	}
+	return who, nil
+}
+
+// CheckWrite fails as [Draft.Commit] would if this identity may not change secrets of
+// an environment now.
+func (v *Vault) CheckWrite(ctx context.Context, environment string) error {
+	if v.head != nil {
+		return ErrReadOnly
+	}
+	w := v.writer(v.state)
+	if _, err := w.author(ctx); err != nil {
+		return err
+	}
+	_, err := w.sealing(ctx, environment)
+	return err
 }
 
 // sign writes the files as a signed change on the base, and judges it.

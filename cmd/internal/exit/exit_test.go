@@ -50,6 +50,7 @@ func TestTheTableKnowsEveryKindOfError(t *testing.T) {
 		"program missing":  {&child.StartError{Program: "x", Code: child.CodeNotFound}, Missing},
 		"cannot start":     {&child.StartError{Program: "x", Code: child.CodeNotExecutable}, Cannot},
 		"bad .env":         {dotenv.ErrSyntax, Usage},
+		"moved":            {&vault.MovedError{}, Conflict},
 		"locked":           {&local.LockedError{Path: "x"}, Failed},
 		"chosen by a verb": {Wrap(New(Conflict, "x"), "y"), Conflict},
 		"a verb's choice beats its cause's": {

@@ -89,6 +89,7 @@ func broken() []row {
 		{as[*local.FileError], Integrity, look},
 		{is(local.ErrFloors), Integrity, "git log -p secr.toml shows who changed the floor"},
 		{is(replica.ErrChoose), Conflict, "secr sync --repair --keep-ours or --keep-theirs, after a talk with your team"},
+		{as[*vault.MovedError], Conflict, "nothing was changed: look at what is there now, and try again"},
 		{as[*local.PinBackError], Integrity, "the remote shows less than before: ask your team before anything else"},
 	}
 }
