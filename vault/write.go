@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/secr/secr/policy"
@@ -196,9 +197,12 @@ func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[strin
 	}
 	old := v.state
 	v.state = next
-	_ = v.repo.SetRef(branch, h.ID) // healed by the next Open
-	v.writeCache(next)
+	// None of these needs another, and one waits for the disk while the others count.
+	var rest sync.WaitGroup
+	rest.Go(func() { _ = v.repo.SetRef(branch, h.ID) }) // healed by the next Open
+	rest.Go(func() { v.writeCache(next) })
 	v.moveSnapshots(ctx, old, paths)
+	rest.Wait()
 	_ = v.repo.Maintain(ctx, repo.Maintenance{}) // tried again after the next change
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"strings"
 
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
@@ -12,7 +11,7 @@ import (
 
 // cacheMagic begins a cached state. Another layout gets another number, and is then
 // rebuilt by whoever meets it.
-const cacheMagic = "secr/1 state cache 2\n"
+const cacheMagic = "secr/1 state cache 3\n"
 
 const maxDepth = 8 // folders in each other; the vault's tree has 6
 
@@ -25,7 +24,7 @@ func (s *State) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := 1<<16 + int(s.log.len())*linkSize + 128*s.root.size.files // growing it would copy it many times
+	room := 1<<16 + int(s.log.len())*linkSize + 160*s.root.size.files // growing it would copy it many times
 	b := append(make([]byte, 0, room), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
@@ -50,9 +49,9 @@ func Decode(data []byte, blob func(id [20]byte) ([]byte, error)) (*State, error)
 	if sum := sha256.Sum256(body[sha256.Size:]); !bytes.Equal(sum[:], body[:sha256.Size]) {
 		return nil, damaged("its checksum is wrong")
 	}
-	r := &cacheReader{rest: string(body[sha256.Size:])}
+	r := &cacheReader{rest: body[sha256.Size:]}
 	s := r.state(blob)
-	if r.bad || r.rest != "" {
+	if r.bad || len(r.rest) > 0 {
 		return nil, damaged("its bytes are in disorder")
 	}
 	return s, nil
@@ -73,9 +72,24 @@ const (
 	cachedDir
 )
 
+// appendDir writes a folder: its id, its size, the length of its list, its list.
 func appendDir(b []byte, d *dir) []byte {
-	b = binary.AppendUvarint(b, uint64(len(d.entries)))
-	for _, e := range d.entries {
+	b = append(b, d.id[:]...)
+	b = binary.AppendUvarint(b, uint64(d.size.files))
+	b = binary.AppendUvarint(b, uint64(d.size.bytes))
+	at := len(b)
+	b = appendList(append(b, 0, 0, 0, 0), d)
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return b
+}
+
+// appendList writes the entries of a folder, or what it was read from.
+func appendList(b []byte, d *dir) []byte {
+	if d.raw != nil {
+		return append(b, d.raw...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(d.list)))
+	for _, e := range d.list {
 		switch f := e.file; {
 		case e.dir != nil:
 			b = appendDir(appendBytes(append(b, cachedDir), []byte(e.name)), e.dir)
@@ -103,18 +117,19 @@ func appendFile(b []byte, f *file) []byte {
 
 // cacheReader takes a cache apart. After the first thing that is wrong it gives zeros.
 type cacheReader struct {
-	rest string
+	rest []byte
 	bad  bool
 }
 
 func (r *cacheReader) state(blob func([20]byte) ([]byte, error)) *State {
 	s := new(State)
-	founding := []byte(r.bytes())
-	encoded := []byte(r.bytes())
+	founding := r.bytes()
+	encoded := r.bytes()
 	n := r.count(linkSize)
-	s.log = &chainLog{n: uint64(n), base: []byte(r.take(n * linkSize))}
-	s.root = r.dir(0)
-	if r.bad || n == 0 {
+	s.log = &chainLog{n: uint64(n), base: r.take(n * linkSize)}
+	s.root = new(dir)
+	r.dir(s.root)
+	if r.bad || n == 0 || !s.root.sound(0) {
 		r.bad = true
 		return nil
 	}
@@ -143,30 +158,30 @@ func (d *dir) reader(blob func([20]byte) ([]byte, error)) func(string) ([]byte, 
 }
 
 // take is the next n bytes.
-func (r *cacheReader) take(n int) string {
+func (r *cacheReader) take(n int) []byte {
 	if r.bad || n < 0 || n > len(r.rest) {
 		r.bad = true
-		return ""
+		return nil
 	}
-	part := r.rest[:n]
+	part := r.rest[:n:n]
 	r.rest = r.rest[n:]
 	return part
 }
 
-func (r *cacheReader) number() uint64 {
-	var n uint64
-	for shift := 0; shift < 64; shift += 7 {
-		b := r.take(1)
-		if b == "" {
-			return 0
-		}
-		n |= uint64(b[0]&0x7f) << shift
-		if b[0] < 0x80 {
-			return n
-		}
+func (r *cacheReader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
 	}
-	r.bad = true
 	return 0
+}
+
+func (r *cacheReader) number() uint64 {
+	n, length := binary.Uvarint(r.rest)
+	if length <= 0 {
+		r.bad = true
+	}
+	r.take(length)
+	return n
 }
 
 // count is a number of things of at least so many bytes each, which must all be there.
@@ -179,46 +194,87 @@ func (r *cacheReader) count(each int) int {
 	return int(n)
 }
 
-func (r *cacheReader) bytes() string { return r.take(r.count(1)) }
+func (r *cacheReader) bytes() []byte { return r.take(r.count(1)) }
 
-// dir reads a folder and works out its git id again.
-func (r *cacheReader) dir(depth int) *dir {
-	n := r.count(3)
-	if n == 0 || depth > maxDepth {
-		r.bad = true
-		return nil
+// dir reads a folder into d, and leaves its list as it is.
+func (r *cacheReader) dir(d *dir) {
+	copy(d.id[:], r.take(len(d.id)))
+	d.size = size{files: int(r.number()), bytes: int64(r.number())}
+	if length := r.take(4); length != nil {
+		d.raw = r.take(int(binary.BigEndian.Uint32(length)))
 	}
-	entries := make([]entry, n)
-	files := make([]file, n)
-	for i := range entries {
-		if r.bad {
-			return nil
-		}
-		e := &entries[i]
-		kind := r.take(1)
-		e.name = r.bytes()
-		if kind == string(rune(cachedDir)) {
-			e.dir = r.dir(depth + 1)
-		} else {
-			e.file = &files[i]
-			r.file(e.file, kind == string(rune(cachedSecret)))
-		}
-		if i > 0 && compareEntries(entries[i-1], *e) >= 0 || e.name == "" || strings.Contains(e.name, "/") {
-			r.bad = true
-		}
+}
+
+// entry reads a file into f or a folder into d, and says which it was.
+func (r *cacheReader) entry(f *file, d *dir) (name []byte, folder bool) {
+	kind := r.byte()
+	name = r.bytes()
+	if kind == cachedDir {
+		r.dir(d)
+		return name, true
 	}
-	if r.bad {
-		return nil
-	}
-	return newDir(entries)
+	r.file(f, kind == cachedSecret)
+	r.bad = r.bad || kind > cachedDir
+	return name, false
 }
 
 func (r *cacheReader) file(f *file, isSecret bool) {
-	copy(f.id[:], r.take(20))
-	copy(f.sum[:], r.take(32))
+	*f = file{}
+	copy(f.id[:], r.take(len(f.id)))
+	copy(f.sum[:], r.take(len(f.sum)))
 	f.size = int64(r.number())
 	if isSecret {
 		f.secret = secret{epoch: r.number(), version: r.number(), seq: r.number(), since: r.number()}
-		f.secret.deleted = r.take(1) == "\x01"
+		f.secret.deleted = r.byte() == 1
 	}
+}
+
+// sound says whether the list of a cached folder is one that appendList writes, all the
+// way down, so that unpack can't fail later. It takes no memory.
+func (d *dir) sound(depth int) bool {
+	r := cacheReader{rest: d.raw}
+	var f file
+	var below dir
+	var last []byte
+	var lastFolder bool
+	var sum size
+	n := r.count(3)
+	for i := range n {
+		name, folder := r.entry(&f, &below)
+		if r.bad || len(name) == 0 || bytes.IndexByte(name, '/') >= 0 ||
+			i > 0 && compareNames(last, lastFolder, name, folder) >= 0 {
+			return false
+		}
+		if last, lastFolder = name, folder; folder {
+			if depth == maxDepth || !below.sound(depth+1) {
+				return false
+			}
+			sum.add(below.size)
+		} else {
+			sum.add(size{files: 1, bytes: f.size})
+		}
+	}
+	return n > 0 && !r.bad && len(r.rest) == 0 && sum == d.size
+}
+
+// unpack makes the entries of a cached folder, whose list is sound.
+func unpack(list []byte) []entry {
+	r := cacheReader{rest: list}
+	made := make([]entry, r.count(3))
+	var files []file // of one piece, as most folders hold nothing else
+	for i := range made {
+		var d *dir
+		var f *file
+		if r.rest[0] == cachedDir {
+			d = new(dir)
+		} else {
+			if files == nil {
+				files = make([]file, len(made))
+			}
+			f = &files[i]
+		}
+		name, _ := r.entry(f, d)
+		made[i] = entry{name: string(name), dir: d, file: f}
+	}
+	return made
 }

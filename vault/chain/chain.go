@@ -140,8 +140,8 @@ func (s *State) Children(folder string) []Child {
 	if d == nil {
 		return nil
 	}
-	out := make([]Child, len(d.entries))
-	for i, e := range d.entries {
+	out := make([]Child, len(d.entries()))
+	for i, e := range d.entries() {
 		out[i] = Child{Name: e.name, Dir: e.dir != nil}
 		if e.dir != nil {
 			out[i].Hash = e.dir.id

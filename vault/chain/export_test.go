@@ -35,12 +35,12 @@ func Swollen(s *State, folder string, files int, bytes int64) *State {
 	var swell func(d *dir, path string) *dir
 	swell = func(d *dir, path string) *dir {
 		name, rest, _ := strings.Cut(path, "/")
-		made := &dir{id: d.id, entries: slices.Clone(d.entries), size: d.size}
+		made := &dir{id: d.id, list: slices.Clone(d.entries()), size: d.size}
 		made.size.files += files
 		made.size.bytes += bytes
-		for i, e := range made.entries {
+		for i, e := range made.list {
 			if e.dir != nil && (e.name == name || path == "") {
-				made.entries[i].dir = swell(e.dir, rest)
+				made.list[i].dir = swell(e.dir, rest)
 				break
 			}
 		}

@@ -6,21 +6,37 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // dir is a folder of the vault. It is never changed after it was made: a new state
 // shares every folder that its change did not touch. A dir knows its git id, so that the
 // tree a commit names is computed from what was verified, and never looked up.
 type dir struct {
-	id      [20]byte
-	entries []entry // in git's order
-	size    size
+	id   [20]byte
+	size size
+	list []entry // in git's order; of a folder out of a cache once it was asked for
+	raw  []byte  // that list as the cache has it; nil for any other folder
+	once sync.Once
+}
+
+// entries are the folder's, in git's order.
+func (d *dir) entries() []entry {
+	if d.raw != nil {
+		d.once.Do(func() { d.list = unpack(d.raw) })
+	}
+	return d.list
 }
 
 // size is how much there is at and under a folder.
 type size struct {
 	files int
 	bytes int64
+}
+
+func (s *size) add(more size) {
+	s.files += more.files
+	s.bytes += more.bytes
 }
 
 // entry is a folder or a file; the other is nil.
@@ -53,15 +69,17 @@ type edit struct {
 // compareEntries is git's order: a folder sorts as if its name ended in a slash.
 func compareEntries(a, b entry) int { return compareNames(a.name, a.dir != nil, b.name, b.dir != nil) }
 
-func compareNames(a string, aDir bool, b string, bDir bool) int {
+func compareNames[N string | []byte](a N, aDir bool, b N, bDir bool) int {
 	n := min(len(a), len(b))
-	if c := strings.Compare(a[:n], b[:n]); c != 0 {
-		return c
+	for i := range n {
+		if a[i] != b[i] {
+			return cmp.Compare(a[i], b[i])
+		}
 	}
 	return cmp.Compare(byteAt(a, aDir, n), byteAt(b, bDir, n))
 }
 
-func byteAt(name string, dir bool, i int) byte {
+func byteAt[N string | []byte](name N, dir bool, i int) byte {
 	switch {
 	case i < len(name):
 		return name[i]
@@ -76,11 +94,12 @@ func (d *dir) child(name string) (entry, bool) {
 	if d == nil {
 		return entry{}, false
 	}
-	i, ok := search(d.entries, name)
+	entries := d.entries()
+	i, ok := search(entries, name)
 	if !ok {
 		return entry{}, false
 	}
-	return d.entries[i], true
+	return entries[i], true
 }
 
 // file finds a file by its path.
@@ -112,7 +131,8 @@ func (d *dir) with(edits []edit) *dir {
 	if d == nil {
 		d = &dir{}
 	}
-	made, order := slices.Clone(d.entries), true
+	was := d.entries()
+	made, order := slices.Clone(was), true
 	for len(edits) > 0 {
 		name, _, deeper := strings.Cut(edits[0].path, "/")
 		n, e := 1, entry{name: name, file: edits[0].file}
@@ -122,7 +142,7 @@ func (d *dir) with(edits []edit) *dir {
 			e = entry{name: name, dir: below.dir.with(strip(edits[:n], len(name)+1))}
 		}
 		edits = edits[n:]
-		if i, found := search(d.entries, name); found {
+		if i, found := search(was, name); found {
 			order = order && !e.empty() && (made[i].dir == nil) == (e.dir == nil)
 			made[i] = e
 		} else if !e.empty() {
@@ -140,14 +160,12 @@ func (d *dir) with(edits []edit) *dir {
 }
 
 func newDir(entries []entry) *dir {
-	d := &dir{id: treeID(entries), entries: entries}
+	d := &dir{id: treeID(entries), list: entries}
 	for _, e := range entries {
 		if e.dir != nil {
-			d.size.files += e.dir.size.files
-			d.size.bytes += e.dir.size.bytes
+			d.size.add(e.dir.size)
 		} else {
-			d.size.files++
-			d.size.bytes += e.file.size
+			d.size.add(size{files: 1, bytes: e.file.size})
 		}
 	}
 	return d
@@ -224,7 +242,7 @@ func (d *dir) walk(prefix string, yield func(path string, f *file) bool) bool {
 	if d == nil {
 		return true
 	}
-	for _, e := range d.entries {
+	for _, e := range d.entries() {
 		path := prefix + e.name
 		if e.file != nil {
 			if !yield(path, e.file) {
