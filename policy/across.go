@@ -52,7 +52,7 @@ func (p *Policy) checkCounts() error {
 		folder    string
 		have, max int
 	}{
-		{memberFolder, len(p.members), MaxMembers},
+		{memberFolder, p.members.count, MaxMembers},
 		{roleFolder, len(p.roles), MaxRoles},
 		{environmentFolder, len(p.environments), MaxEnvironments},
 		{cloudKeyFolder, len(p.cloudKeys), MaxCloudKeys},
@@ -85,7 +85,7 @@ func (p *Policy) checkNamed(path string) error {
 			}
 		}
 	case memberFolder:
-		return roles(p.members[name].brief.roles)
+		return roles(p.members.get(name).brief.roles)
 	case cloudKeyFolder:
 		return roles(p.cloudKeys[name].value.Roles)
 	case templateFolder:
@@ -94,7 +94,7 @@ func (p *Policy) checkNamed(path string) error {
 		}
 	case inviteFolder:
 		i := p.invites[name].value
-		if p.members[i.By] == nil {
+		if p.members.get(i.By) == nil {
 			return malformed(path, "there is no member %s", i.By)
 		}
 		return roles(i.Roles)
@@ -159,15 +159,21 @@ func (p *Policy) checkWhole() error {
 	return nil
 }
 
+// hasManager looks first at who was found the last time: in a large team few manage.
 func (p *Policy) hasManager() bool {
-	for _, m := range p.members {
-		b := &m.brief
-		if b.retired || b.kind != Person || b.expires != 0 || !p.manages(b) {
-			continue
-		}
-		if slices.ContainsFunc(b.devices, func(d briefDevice) bool { return !d.retired && d.expires == 0 }) {
+	if m := p.members.get(p.manager); m != nil && p.managesForGood(&m.brief) {
+		return true
+	}
+	for id, m := range p.members.all {
+		if p.managesForGood(&m.brief) {
+			p.manager = id
 			return true
 		}
 	}
 	return false
+}
+
+func (p *Policy) managesForGood(b *brief) bool {
+	return !b.retired && b.kind == Person && b.expires == 0 && p.manages(b) &&
+		slices.ContainsFunc(b.devices, func(d briefDevice) bool { return !d.retired && d.expires == 0 })
 }

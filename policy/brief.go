@@ -7,6 +7,7 @@ import (
 
 // brief is what questions about all members need to know of one.
 type brief struct {
+	id      string
 	handle  string
 	kind    MemberKind
 	roles   []string
@@ -24,7 +25,7 @@ type briefDevice struct {
 }
 
 func newMember(m *Member, raw []byte) *memberEntry {
-	b := brief{handle: m.Handle, kind: m.Kind, roles: m.Roles, expires: m.Expires, retired: m.Retired}
+	b := brief{id: m.ID, handle: m.Handle, kind: m.Kind, roles: m.Roles, expires: m.Expires, retired: m.Retired}
 	for _, d := range m.Devices {
 		b.devices = append(b.devices, briefDevice{
 			id: d.ID, sign: d.Sign, sum: sha256.Sum256([]byte(d.Recipient)), expires: d.Expires, retired: d.Retired,
@@ -33,14 +34,14 @@ func newMember(m *Member, raw []byte) *memberEntry {
 	return &memberEntry{raw: raw, brief: b, full: m}
 }
 
-// bytes returns the member's file. It is empty, and no member's, when an outline
-// could not read it.
+// bytes returns the member's file. It is empty, and no member's, when a policy from a
+// cache could not read it.
 func (m *memberEntry) bytes() []byte {
 	m.load.Do(func() {
 		if m.raw != nil || m.read == nil {
 			return
 		}
-		raw, err := m.read()
+		raw, err := m.read(MemberPath(m.brief.id))
 		if err != nil || raw == nil {
 			raw = []byte{}
 		}
@@ -60,7 +61,7 @@ func (m *memberEntry) member() *Member {
 		// The bytes were checked when the cache was written, and the cache's own sum
 		// when it was read. Should they still not parse, nobody gets a right from it.
 		if err := json.Unmarshal(m.bytes(), full); err != nil {
-			full = &Member{Handle: m.brief.handle, Retired: true}
+			full = &Member{ID: m.brief.id, Handle: m.brief.handle, Retired: true}
 		}
 		m.full = full
 	})

@@ -13,7 +13,8 @@ import (
 
 func TestCacheGivesTheSamePolicy(t *testing.T) {
 	p := crowd(t)
-	q, err := policy.Decode(p.Encode())
+	files := p.Files()
+	q, err := policy.Decode(p.Encode(), func(path string) ([]byte, error) { return files[path], nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +50,11 @@ func TestCacheGivesTheSamePolicy(t *testing.T) {
 	}
 }
 
-func TestOutlineReadsMembersWhenTheyAreAskedFor(t *testing.T) {
+func TestCacheReadsMembersWhenTheyAreAskedFor(t *testing.T) {
 	p := crowd(t)
 	files := p.Files()
 	read := map[string]int{}
-	q, err := policy.DecodeOutline(p.EncodeOutline(), func(path string) ([]byte, error) {
+	q, err := policy.Decode(p.Encode(), func(path string) ([]byte, error) {
 		read[path]++
 		return files[path], nil
 	})
@@ -75,14 +76,14 @@ func TestOutlineReadsMembersWhenTheyAreAskedFor(t *testing.T) {
 			t.Errorf("%s was read %d times", path, n)
 		}
 	}
-	if _, err := policy.Decode(p.EncodeOutline()); !errors.Is(err, policy.ErrCache) {
-		t.Errorf("an outline as a whole cache: %v", err)
-	}
 }
+
+// noFile reads no member's file.
+func noFile(string) ([]byte, error) { return nil, errors.New("gone") }
 
 func TestMemberThatCannotBeReadHasNoRights(t *testing.T) {
 	p := crowd(t)
-	q, err := policy.DecodeOutline(p.EncodeOutline(), func(string) ([]byte, error) { return nil, errors.New("gone") })
+	q, err := policy.Decode(p.Encode(), noFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +99,12 @@ func TestMemberThatCannotBeReadHasNoRights(t *testing.T) {
 
 func TestCutCacheIsRefused(t *testing.T) {
 	data := policytest.Default(t).Encode()
-	again, err := policy.Decode(data)
+	again, err := policy.Decode(data, noFile)
 	if err != nil || !bytes.Equal(again.Encode(), data) {
 		t.Fatalf("written again it differs: %v", err)
 	}
 	for n := 0; n < len(data); n += 97 {
-		if _, err := policy.Decode(data[:n]); !errors.Is(err, policy.ErrCache) {
+		if _, err := policy.Decode(data[:n], noFile); !errors.Is(err, policy.ErrCache) {
 			t.Fatalf("cut at %d: %v", n, err)
 		}
 	}
@@ -112,7 +113,7 @@ func TestCutCacheIsRefused(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(policytest.Default(f).Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if p, err := policy.Decode(data); err == nil {
+		if p, err := policy.Decode(data, noFile); err == nil {
 			p.Members()
 			p.Reach()
 			p.Encode()
@@ -124,7 +125,7 @@ func BenchmarkDecode(b *testing.B) {
 	sizes(b, func(b *testing.B, p *policy.Policy) {
 		data := p.Encode()
 		for b.Loop() {
-			if _, err := policy.Decode(data); err != nil {
+			if _, err := policy.Decode(data, noFile); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -127,11 +127,11 @@ func shifts(old, new *Policy) []Shift {
 	// Where no role and no environment changed, only who changed himself can shift: of a
 	// large team, one.
 	steady := maps.Equal(old.roles, new.roles) && maps.Equal(old.environments, new.environments)
-	for id := range both(old.members, new.members) {
-		from, to := old.members[id], new.members[id]
-		if steady && from == to {
-			continue
-		}
+	members := everybody(old, new)
+	if steady {
+		members = differing(&old.members, &new.members)
+	}
+	for from, to := range members {
 		var was, is *brief
 		handle := ""
 		if from != nil {
@@ -150,6 +150,22 @@ func shifts(old, new *Policy) []Shift {
 	}
 	slices.SortStableFunc(out, func(a, b Shift) int { return compare(a.Who, b.Who) })
 	return out
+}
+
+// everybody goes over the members of two policies, with both entries; nil is none.
+func everybody(old, new *Policy) iter.Seq2[*memberEntry, *memberEntry] {
+	return func(yield func(was, is *memberEntry) bool) {
+		for id, was := range old.members.all {
+			if !yield(was, new.members.get(id)) {
+				return
+			}
+		}
+		for id, is := range new.members.all {
+			if old.members.get(id) == nil && !yield(nil, is) {
+				return
+			}
+		}
+	}
 }
 
 // both goes over the keys of two maps, each once.

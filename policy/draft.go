@@ -50,7 +50,7 @@ func (p *Policy) encode(path string) ([]byte, error) {
 	case roleFolder:
 		return encodeEntry(p.roles[name])
 	case memberFolder:
-		return canonical.Marshal(p.members[name].member())
+		return canonical.Marshal(p.members.get(name).member())
 	case cloudKeyFolder:
 		return encodeEntry(p.cloudKeys[name])
 	case templateFolder:
@@ -100,14 +100,7 @@ func (p *Policy) PutRole(r Role) {
 // PutMember puts a member into a draft, in place of the one of its id.
 func (p *Policy) PutMember(m Member) {
 	p.edited(MemberPath(m.ID))
-	if old, ok := p.members[m.ID]; ok && p.handles[old.brief.handle] == m.ID {
-		delete(p.handles, old.brief.handle)
-	}
-	p.members[m.ID] = newMember(m.copy(), nil)
-	p.handles[m.Handle] = m.ID
-	for _, d := range m.Devices {
-		p.devices[d.ID] = m.ID
-	}
+	p.members.put(newMember(m.copy(), nil))
 }
 
 // PutCloudKey puts a cloud key into a draft, in place of the one of its id.

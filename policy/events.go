@@ -94,11 +94,7 @@ func inviteEvents(add adder, was, is *Invite) { add.altered(was.Verifier != is.V
 
 func memberEvents(old, new *Policy) []Event {
 	var out []Event
-	for id := range both(old.members, new.members) {
-		was, is := old.members[id], new.members[id]
-		if was == is {
-			continue
-		}
+	for was, is := range differing(&old.members, &new.members) {
 		before, after := &Member{}, &Member{}
 		handle := ""
 		if was != nil {

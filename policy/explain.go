@@ -19,8 +19,8 @@ type Reason struct {
 // first: grants before what follows from managing. It is empty if the member has no
 // access, or if either is retired or unknown.
 func (p *Policy) Explain(memberID, environment string) []Reason {
-	m, ok := p.members[memberID]
-	if !ok || m.brief.retired || !p.active(KeyRef{EnvironmentKey, environment}) {
+	m := p.members.get(memberID)
+	if m == nil || m.brief.retired || !p.active(KeyRef{EnvironmentKey, environment}) {
 		return nil
 	}
 	var out []Reason
@@ -70,7 +70,7 @@ func (p *Policy) Reads(memberID, environment string) Level {
 // Who lists the members who can reach an environment, by handle, with their reasons.
 func (p *Policy) Who(environment string) []Access {
 	var out []Access
-	for id, m := range p.members {
+	for id, m := range p.members.all {
 		if reasons := p.Explain(id, environment); len(reasons) > 0 {
 			out = append(out, Access{Member: id, Handle: m.brief.handle, Reasons: reasons})
 		}

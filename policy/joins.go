@@ -18,20 +18,20 @@ func VerifyJoins(old, new *Policy, f Founding, vaultID string, verify JoinVerifi
 			return &Error{Path: FoundingPath, What: "the founder's own signature is wrong", Kind: ErrJoin}
 		}
 	}
-	var fresh []string
-	for id, m := range new.members {
-		if old.members[id] != m {
-			fresh = append(fresh, id)
+	var fresh []*memberEntry
+	for _, is := range differing(&old.members, &new.members) {
+		if is != nil {
+			fresh = append(fresh, is)
 		}
 	}
-	slices.Sort(fresh)
-	for _, id := range fresh {
-		for _, d := range new.members[id].member().Devices {
-			if _, known := old.devices[d.ID]; known {
+	slices.SortFunc(fresh, func(a, b *memberEntry) int { return compare(a.brief.id, b.brief.id) })
+	for _, m := range fresh {
+		for _, d := range m.member().Devices {
+			if old.members.byDevice(d.ID) != "" {
 				continue
 			}
 			if err := verifyJoin(d, f, vaultID, verify); err != nil {
-				return &Error{Path: MemberPath(id), What: "device " + d.ID + ": " + err.Error(), Kind: ErrJoin}
+				return &Error{Path: MemberPath(m.brief.id), What: "device " + d.ID + ": " + err.Error(), Kind: ErrJoin}
 			}
 		}
 	}

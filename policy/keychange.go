@@ -75,9 +75,8 @@ func sealedFiles(ref KeyRef, epoch uint64) []string {
 func addedHolders(old, new *Policy, ref KeyRef) []KeyFile {
 	var out []KeyFile
 	folder := KeyFolder(ref, new.Epoch(ref))
-	for id, is := range new.members {
-		was := old.members[id]
-		if was == is {
+	for was, is := range differing(&old.members, &new.members) {
+		if is == nil {
 			continue
 		}
 		for _, h := range is.holders(ref.Name) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -22,7 +21,14 @@ func (p *Policy) LookAlikes(handle string) []string {
 
 // Handles lists the handles of all members, retired ones too, by name. No member's file
 // is read for it.
-func (p *Policy) Handles() []string { return slices.Sorted(maps.Keys(p.handles)) }
+func (p *Policy) Handles() []string {
+	out := make([]string, 0, p.members.count)
+	for _, m := range p.members.all {
+		out = append(out, m.brief.handle)
+	}
+	slices.Sort(out)
+	return out
+}
 
 // silhouette maps a handle to one spelling for all that look like it.
 func silhouette(handle string) string {

@@ -2,8 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -104,13 +102,14 @@ func (p *Policy) With(changed map[string][]byte) (*Policy, error) {
 	if err := next.checkAcross(changed); err != nil {
 		return nil, err
 	}
+	next.members.settle()
 	return next, nil
 }
 
 // Files returns every file by its path. The caller must not change the bytes. It is
 // for valid policies: of a draft, take those of [Policy.Check]'s result.
 func (p *Policy) Files() map[string][]byte {
-	out := make(map[string][]byte, len(p.members)+64)
+	out := make(map[string][]byte, p.members.count+64)
 	p.each(func(path string, raw []byte) { out[path] = raw })
 	return out
 }
@@ -118,7 +117,7 @@ func (p *Policy) Files() map[string][]byte {
 // each calls f with every file.
 func (p *Policy) each(f func(path string, raw []byte)) {
 	p.eachButMembers(f)
-	for id, m := range p.members {
+	for id, m := range p.members.all {
 		f(MemberPath(id), m.bytes())
 	}
 }
@@ -155,15 +154,12 @@ func Changed(old, new *Policy) map[string][]byte {
 		}
 		delete(was, path)
 	})
-	for id, m := range new.members {
-		before := old.members[id]
-		if before != m && (before == nil || !bytes.Equal(before.bytes(), m.bytes())) {
-			out[MemberPath(id)] = m.bytes()
-		}
-	}
-	for id := range old.members {
-		if new.members[id] == nil {
-			was[MemberPath(id)] = nil
+	for before, m := range differing(&old.members, &new.members) {
+		switch {
+		case m == nil:
+			was[MemberPath(before.brief.id)] = nil
+		case before == nil || !bytes.Equal(before.bytes(), m.bytes()):
+			out[MemberPath(m.brief.id)] = m.bytes()
 		}
 	}
 	for path := range was {
@@ -172,159 +168,121 @@ func Changed(old, new *Policy) map[string][]byte {
 	return out
 }
 
+// file is a policy file on its way in.
+type file struct {
+	path, name string
+	data       []byte
+	decode     func(data []byte, v any) error
+}
+
 // read takes one file in.
 func (p *Policy) read(path string, data []byte) error {
+	return p.readAs(path, bytes.Clone(data), canonical.Unmarshal)
+}
+
+// readAs is read of bytes that are the policy's own, in a spelling that decode takes.
+func (p *Policy) readAs(path string, data []byte, decode func([]byte, any) error) error {
 	if len(data) > MaxFile {
 		return malformed(path, "larger than %d bytes", MaxFile)
 	}
-	data = bytes.Clone(data)
 	folder, name, _ := split(path)
+	f := file{path, name, data, decode}
 	switch folder {
 	case FormatPath:
-		return single(&p.format, path, data, (*formatFile).check)
+		return single(&p.format, f, (*formatFile).check)
 	case AuditPath:
-		if err := single(&p.audit, path, data, (*Audit).check); err != nil {
+		if err := single(&p.audit, f, (*Audit).check); err != nil {
 			return err
 		}
 		return p.useEpochs(path, p.audit.value.Recipient, p.audit.value.Earlier)
 	case environmentFolder:
-		return p.readEnvironment(path, name, data)
+		return p.readEnvironment(f)
 	case roleFolder:
-		r, err := decode(path, data, (*Role).check)
-		if err != nil {
-			return err
-		}
-		if r.Name != name {
-			return misplaced(path)
-		}
-		p.roles[name] = &entry[Role]{r, data}
-		return p.useEpochs(path, r.Recipient, r.Earlier)
+		return p.readRole(f)
 	case memberFolder:
-		return p.readMember(path, name, data)
+		return p.readMember(f)
 	case cloudKeyFolder:
-		return keyed(p.cloudKeys, path, name, data, func(c *CloudKey) (string, error) { return c.ID, c.check() })
+		return keyed(p.cloudKeys, f, func(c *CloudKey) (string, error) { return c.ID, c.check() })
 	case templateFolder:
-		return keyed(p.templates, path, name, data, func(t *Template) (string, error) { return t.Environment, t.check() })
+		return keyed(p.templates, f, func(t *Template) (string, error) { return t.Environment, t.check() })
 	default:
-		return keyed(p.invites, path, name, data, func(i *Invite) (string, error) { return i.ID, i.check() })
+		return keyed(p.invites, f, func(i *Invite) (string, error) { return i.ID, i.check() })
 	}
 }
 
-func decode[T any](path string, data []byte, check func(*T) error) (*T, error) {
+func decode[T any](f file, check func(*T) error) (*T, error) {
 	v := new(T)
-	if err := canonical.Unmarshal(data, v); err != nil {
-		return nil, malformed(path, "%v", err)
+	if err := f.decode(f.data, v); err != nil {
+		return nil, malformed(f.path, "%v", err)
 	}
 	if err := check(v); err != nil {
-		return nil, malformed(path, "%v", err)
+		return nil, malformed(f.path, "%v", err)
 	}
 	return v, nil
 }
 
-func single[T any](to **entry[T], path string, data []byte, check func(*T) error) error {
-	v, err := decode(path, data, check)
+func single[T any](to **entry[T], f file, check func(*T) error) error {
+	v, err := decode(f, check)
 	if err != nil {
 		return err
 	}
-	*to = &entry[T]{v, data}
+	*to = &entry[T]{v, f.data}
 	return nil
 }
 
-// keyed reads a file whose name is one of its fields and that nothing else indexes.
-func keyed[T any](to map[string]*entry[T], path, name string, data []byte, check func(*T) (string, error)) error {
+// keyed reads a file whose name is one of its fields.
+func keyed[T any](to map[string]*entry[T], f file, check func(*T) (string, error)) error {
 	own := ""
-	v, err := decode(path, data, func(v *T) (err error) { own, err = check(v); return err })
+	v, err := decode(f, func(v *T) (err error) { own, err = check(v); return err })
 	if err != nil {
 		return err
 	}
-	if own != name {
-		return misplaced(path)
+	if own != f.name {
+		return misplaced(f.path)
 	}
-	to[name] = &entry[T]{v, data}
+	to[f.name] = &entry[T]{v, f.data}
 	return nil
 }
 
 func misplaced(path string) error { return malformed(path, "the file says another name than its path") }
 
-func (p *Policy) readEnvironment(path, name string, data []byte) error {
-	e, err := decode(path, data, (*Environment).check)
+func (p *Policy) readEnvironment(f file) error {
+	if err := keyed(p.environments, f, func(e *Environment) (string, error) { return e.Name, e.check() }); err != nil {
+		return err
+	}
+	for _, c := range commitments(p.environments[f.name].value) {
+		if err := p.use(f.path, 'c', unsum(c), "a commitment"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Policy) readRole(f file) error {
+	if err := keyed(p.roles, f, func(r *Role) (string, error) { return r.Name, r.check() }); err != nil {
+		return err
+	}
+	r := p.roles[f.name].value
+	return p.useEpochs(f.path, r.Recipient, r.Earlier)
+}
+
+func (p *Policy) readMember(f file) error {
+	m, err := decode(f, (*Member).check)
 	if err != nil {
 		return err
 	}
-	if e.Name != name {
-		return misplaced(path)
+	if m.ID != f.name {
+		return misplaced(f.path)
 	}
-	p.environments[name] = &entry[Environment]{e, data}
-	for _, c := range commitments(e) {
-		if err := p.use(path, 'c', unsum(c), "a commitment"); err != nil {
-			return err
-		}
+	entry := newMember(m, f.data)
+	if other := p.members.byHandle(m.Handle); other != "" {
+		return malformed(f.path, "handle %s is also the one of %s", m.Handle, MemberPath(other))
 	}
-	return nil
-}
-
-func (p *Policy) readMember(path, id string, data []byte) error {
-	m, err := decode(path, data, (*Member).check)
-	if err != nil {
+	if err := p.checkDevices(f.path, entry.brief.devices); err != nil {
 		return err
 	}
-	if m.ID != id {
-		return misplaced(path)
-	}
-	entry := newMember(m, data)
-	p.members[id] = entry
-	if other, taken := p.handles[m.Handle]; taken {
-		return malformed(path, "handle %s is also the one of %s", m.Handle, MemberPath(other))
-	}
-	p.handles[m.Handle] = id
-	for _, d := range entry.brief.devices {
-		if err := p.use(path, 's', d.sign, "a signing key"); err != nil {
-			return err
-		}
-		if err := p.use(path, 'r', d.sum, "a recipient"); err != nil {
-			return err
-		}
-		p.devices[d.id] = id
-	}
+	p.members.put(entry)
 	return nil
-}
-
-func (p *Policy) useEpochs(path, recipient string, earlier []string) error {
-	for _, sum := range append(slices.Clip(earlier), RecipientSum(recipient)) {
-		if err := p.use(path, 'r', unsum(sum), "a recipient"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// use notes that something occurs which may occur once.
-func (p *Policy) use(path string, kind byte, sum [32]byte, what string) error {
-	key := onceOnly{kind, sum}
-	if other, taken := p.used[key]; taken {
-		where := "is also in " + other
-		if other == path {
-			where = "is there twice"
-		}
-		return malformed(path, "%s %s: none may occur twice", what, where)
-	}
-	p.used[key] = path
-	return nil
-}
-
-func commitments(e *Environment) []string {
-	all := make([]string, 0, 2*len(e.EnvironmentCommitments)+1)
-	all = append(append(all, e.EnvironmentCommitments...), e.NamesCommitments...)
-	return append(all, e.IDCommitment)
-}
-
-// unsum reads a sum that was checked to be 64 hex digits.
-func unsum(s string) [32]byte {
-	var sum [32]byte
-	if _, err := hex.Decode(sum[:], []byte(s)); err != nil {
-		panic(fmt.Sprintf("policy: unchecked sum: %v", err))
-	}
-	return sum
 }
 
 // forget takes one file out, with all that was noted of it.
@@ -351,33 +309,12 @@ func (p *Policy) forget(path string) {
 		}
 		delete(p.roles, name)
 	case memberFolder:
-		p.forgetMember(name)
+		p.members.drop(name)
 	case cloudKeyFolder:
 		delete(p.cloudKeys, name)
 	case templateFolder:
 		delete(p.templates, name)
 	case inviteFolder:
 		delete(p.invites, name)
-	}
-}
-
-func (p *Policy) forgetMember(id string) {
-	m, ok := p.members[id]
-	if !ok {
-		return
-	}
-	delete(p.members, id)
-	delete(p.handles, m.brief.handle)
-	for _, d := range m.brief.devices {
-		delete(p.used, onceOnly{'s', d.sign})
-		delete(p.used, onceOnly{'r', d.sum})
-		delete(p.devices, d.id)
-	}
-}
-
-func (p *Policy) unuseEpochs(recipient string, earlier []string) {
-	delete(p.used, onceOnly{'r', unsum(RecipientSum(recipient))})
-	for _, sum := range earlier {
-		delete(p.used, onceOnly{'r', unsum(sum)})
 	}
 }

@@ -16,14 +16,13 @@ type Policy struct {
 	audit        *entry[Audit]
 	environments map[string]*entry[Environment]
 	roles        map[string]*entry[Role]
-	members      map[string]*memberEntry
+	members      crowd
 	cloudKeys    map[string]*entry[CloudKey]
 	templates    map[string]*entry[Template]
 	invites      map[string]*entry[Invite]
 
-	handles map[string]string // member's id by handle
-	devices map[string]string // member's id by device
-	used    map[onceOnly]string
+	used    map[onceOnly]string // path by what members don't have
+	manager string              // a member who managed when it was last looked for
 
 	base  *Policy         // of a draft: what it was cloned from
 	edits map[string]bool // of a draft: paths put or dropped since
@@ -38,31 +37,22 @@ type entry[T any] struct {
 // memberEntry is a member's file. Questions about everybody ask brief, so that a
 // policy of thousands from a cache reads few files.
 type memberEntry struct {
-	raw   []byte                 // nil in a draft, and before it is read
-	read  func() ([]byte, error) // of an outline: where raw is
+	raw   []byte                            // nil in a draft, and before it is read
+	read  func(path string) ([]byte, error) // of a cache: where raw is
 	brief brief
 	load  sync.Once // of raw
 	once  sync.Once // of full
 	full  *Member
 }
 
-// onceOnly is something that may occur once in a policy: a signing key, a recipient
-// (by its sum) or a commitment.
-type onceOnly struct {
-	kind byte
-	sum  [32]byte
-}
-
 func empty() *Policy {
 	return &Policy{
 		environments: map[string]*entry[Environment]{},
 		roles:        map[string]*entry[Role]{},
-		members:      map[string]*memberEntry{},
+		members:      newCrowd(),
 		cloudKeys:    map[string]*entry[CloudKey]{},
 		templates:    map[string]*entry[Template]{},
 		invites:      map[string]*entry[Invite]{},
-		handles:      map[string]string{},
-		devices:      map[string]string{},
 		used:         map[onceOnly]string{},
 	}
 }
@@ -74,13 +64,12 @@ func (p *Policy) copied() *Policy {
 		audit:        p.audit,
 		environments: maps.Clone(p.environments),
 		roles:        maps.Clone(p.roles),
-		members:      maps.Clone(p.members),
+		members:      p.members.clone(),
 		cloudKeys:    maps.Clone(p.cloudKeys),
 		templates:    maps.Clone(p.templates),
 		invites:      maps.Clone(p.invites),
-		handles:      maps.Clone(p.handles),
-		devices:      maps.Clone(p.devices),
 		used:         maps.Clone(p.used),
+		manager:      p.manager,
 	}
 }
 
@@ -131,19 +120,24 @@ func (p *Policy) Roles() []Role {
 
 // Member returns a member by id, retired ones too.
 func (p *Policy) Member(id string) (Member, bool) {
-	m, ok := p.members[id]
-	if !ok {
+	m := p.members.get(id)
+	if m == nil {
 		return Member{}, false
 	}
 	return *m.member().copy(), true
 }
 
 // MemberByHandle returns a member by handle, retired ones too.
-func (p *Policy) MemberByHandle(handle string) (Member, bool) { return p.Member(p.handles[handle]) }
+func (p *Policy) MemberByHandle(handle string) (Member, bool) {
+	return p.Member(p.members.byHandle(handle))
+}
 
 // Members returns all members by handle, retired ones too.
 func (p *Policy) Members() []Member {
-	all := sorted(p.members, func(m *memberEntry) Member { return *m.member().copy() })
+	all := make([]Member, 0, p.members.count)
+	for _, m := range p.members.all {
+		all = append(all, *m.member().copy())
+	}
 	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.Handle, b.Handle) })
 	return all
 }
@@ -151,11 +145,10 @@ func (p *Policy) Members() []Member {
 // Device returns a device and its member by the device's id. Both may be retired:
 // ask [Member.Active] and [Device.Active].
 func (p *Policy) Device(id string) (Member, Device, bool) {
-	owner, ok := p.devices[id]
+	m, ok := p.Member(p.members.byDevice(id))
 	if !ok {
 		return Member{}, Device{}, false
 	}
-	m, _ := p.Member(owner)
 	for _, d := range m.Devices {
 		if d.ID == id {
 			return m, d, true

@@ -9,8 +9,8 @@ import (
 // environment is retired or unknown. Writing needs the grant. Reading also follows
 // from managing, which holds the keys of all roles: see [Policy.Reach].
 func (p *Policy) Level(memberID, environment string) Level {
-	m, ok := p.members[memberID]
-	if !ok || m.brief.retired {
+	m := p.members.get(memberID)
+	if m == nil || m.brief.retired {
 		return None
 	}
 	e, ok := p.environments[environment]
@@ -28,14 +28,14 @@ func (p *Policy) Level(memberID, environment string) Level {
 
 // Manages says whether a member may change the policy.
 func (p *Policy) Manages(memberID string) bool {
-	m, ok := p.members[memberID]
-	return ok && !m.brief.retired && p.manages(&m.brief)
+	m := p.members.get(memberID)
+	return m != nil && !m.brief.retired && p.manages(&m.brief)
 }
 
 // Audits says whether a member may read receipts: who audits, and who manages.
 func (p *Policy) Audits(memberID string) bool {
-	m, ok := p.members[memberID]
-	return ok && !m.brief.retired && slices.ContainsFunc(m.brief.roles, func(name string) bool {
+	m := p.members.get(memberID)
+	return m != nil && !m.brief.retired && slices.ContainsFunc(m.brief.roles, func(name string) bool {
 		r := p.roles[name]
 		return r != nil && opensAudit(r.value)
 	})
@@ -66,7 +66,7 @@ func (p *Policy) RoleHolders(role string) []Holder {
 		return nil
 	}
 	var out []Holder
-	for _, m := range p.members {
+	for _, m := range p.members.all {
 		out = append(out, m.holders(role)...)
 	}
 	for _, c := range p.cloudKeys {

@@ -200,7 +200,7 @@ func Founded(p *Policy) error {
 	if p.Format() != Format {
 		return denied(FormatPath, "a vault is founded with format %d", Format)
 	}
-	if len(p.members) != 1 {
+	if p.members.count != 1 {
 		return denied(memberFolder, "a vault is founded by one member")
 	}
 	if p.audit.value.Epoch != 1 {
@@ -209,7 +209,7 @@ func Founded(p *Policy) error {
 	if len(p.invites) > 0 || len(p.cloudKeys) > 0 {
 		return denied(Folder, "a vault is founded without invites and cloud keys")
 	}
-	for id, m := range p.members {
+	for id, m := range p.members.all {
 		if len(m.brief.devices) != 1 {
 			return denied(MemberPath(id), "a vault is founded with one device")
 		}

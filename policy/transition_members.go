@@ -6,20 +6,16 @@ import (
 )
 
 func memberTransitions(old, new *Policy) error {
-	var changed []string
-	for id, was := range old.members {
-		if is := new.members[id]; is != was {
-			changed = append(changed, id)
+	changed := map[string][2]*memberEntry{}
+	for was, is := range differing(&old.members, &new.members) {
+		m := is
+		if m == nil {
+			m = was
 		}
+		changed[m.brief.id] = [2]*memberEntry{was, is}
 	}
-	for id := range new.members {
-		if old.members[id] == nil {
-			changed = append(changed, id)
-		}
-	}
-	slices.Sort(changed)
-	for _, id := range changed {
-		was, is := old.members[id], new.members[id]
+	for _, id := range slices.Sorted(maps.Keys(changed)) {
+		was, is := changed[id][0], changed[id][1]
 		path := MemberPath(id)
 		if is == nil {
 			return denied(path, "the file is removed: members are retired, never removed")
@@ -133,7 +129,7 @@ func looseTransitions(old, new *Policy) error {
 		path := InvitePath(id)
 		was := old.invites[id]
 		if was == nil {
-			if new.members[is.By].brief.retired {
+			if new.members.get(is.By).brief.retired {
 				return denied(path, "who invites is retired")
 			}
 			if err := newRoles(path, new, nil, is.Roles); err != nil {

@@ -73,9 +73,8 @@ func (t *turning) add(ref KeyRef) {
 // lostDevices lists the roles that lost a device or a cloud key.
 func (t *turning) lostDevices() map[string]bool {
 	lost := map[string]bool{}
-	for id, was := range t.old.members {
-		is := t.new.members[id]
-		if is == was || was.brief.retired {
+	for was, is := range differing(&t.old.members, &t.new.members) {
+		if was == nil || was.brief.retired {
 			continue
 		}
 		for _, role := range was.brief.roles {

@@ -28,7 +28,7 @@ func (s *State) Encode() ([]byte, error) {
 	b := append(make([]byte, 0, room), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
-	b = appendBytes(b, s.policy.EncodeOutline())
+	b = appendBytes(b, s.policy.Encode())
 	b = binary.AppendUvarint(b, s.log.len())
 	b = s.log.encode(b)
 	b = appendDir(b, s.root)
@@ -136,7 +136,7 @@ func (r *cacheReader) state(blob func([20]byte) ([]byte, error)) *State {
 	s.vault = keys.VaultID(founding)
 	var err1, err2 error
 	s.founding, err1 = policy.ParseFounding(founding)
-	s.policy, err2 = policy.DecodeOutline(encoded, s.root.reader(blob))
+	s.policy, err2 = policy.Decode(encoded, s.root.reader(blob))
 	r.bad = err1 != nil || err2 != nil
 	s.ops = opsOf(s.log)
 	return s
