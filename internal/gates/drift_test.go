@@ -30,7 +30,7 @@ func TestIndexesListEveryPage(t *testing.T) {
 }
 
 var (
-	floorRow    = regexp.MustCompile(`(?m)^\| (\d) \| ([^|]+) \|`)
+	floorRow    = regexp.MustCompile(`(?m)^\| (-?\d) \| ([^|]+) \|`)
 	packageName = regexp.MustCompile("`([^`]+)`")
 )
 
