@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault/local"
@@ -22,9 +23,12 @@ var ErrDamaged = errors.New("receipt: the log is damaged")
 const (
 	frame     = 4 // the length of a sealed receipt, before it and after it
 	maxSealed = MaxEncoded + keys.Overhead
-	tailRead  = 4096 // most receipts are shorter
+	tailRead  = 1024 // most receipts are shorter
 	sentMagic = "secr/1 receipts sent"
 	maxLog    = 1 << 30
+	// readers have time, but one who runs a program has not: a receipt takes less than a
+	// millisecond.
+	patience, hurry = time.Minute, 2 * time.Second
 )
 
 // Root is the key from which the keys of all logs of a seed come. A session may
@@ -58,9 +62,10 @@ type Appended struct {
 
 // Append adds a receipt. It fills in Number, Previous, Salt, Vault, Device and
 // Lost, and shortens what the machine says of itself. It waits for other
-// processes until ctx is done. When it fails nothing was added.
+// processes until ctx is done, two seconds at most. When it fails nothing was
+// added.
 func (l Log) Append(ctx context.Context, r Receipt) (Appended, error) {
-	j, err := l.open(ctx)
+	j, err := l.open(ctx, hurry)
 	if err != nil {
 		return Appended{}, err
 	}
@@ -68,13 +73,13 @@ func (l Log) Append(ctx context.Context, r Receipt) (Appended, error) {
 	return a, errors.Join(err, j.Close())
 }
 
-func (l Log) open(ctx context.Context) (*local.Journal, error) {
-	j, err := local.OpenJournal(ctx, l.path)
+func (l Log) open(ctx context.Context, patience time.Duration) (*local.Journal, error) {
+	j, err := local.OpenJournal(ctx, l.path, patience)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := local.MakeFolder(filepath.Dir(l.path)); err != nil {
 			return nil, err
 		}
-		j, err = local.OpenJournal(ctx, l.path)
+		j, err = local.OpenJournal(ctx, l.path, patience)
 	}
 	return j, err
 }
@@ -168,14 +173,14 @@ func (l Log) first(b []byte) (Entry, int, error) {
 
 // Sent is the last receipt that was sent, as [Log.Drop] noted it.
 func (l Log) Sent() (Link, error) {
-	data, err := local.ReadFile(l.sentPath(), 200)
+	text, err := local.ReadText(l.sentPath(), 200)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Link{}, nil
 	}
 	if err != nil {
 		return Link{}, err
 	}
-	sent, ok := parseSent(string(data))
+	sent, ok := parseSent(text)
 	if !ok {
 		return Link{}, &local.FileError{Path: l.sentPath(), Err: local.ErrDamaged}
 	}

@@ -31,7 +31,7 @@ func (l Log) Read(ctx context.Context) (Pending, error) {
 		sent, err := l.Sent()
 		return Pending{Sent: sent, Last: sent}, err
 	}
-	j, err := l.open(ctx)
+	j, err := l.open(ctx, patience)
 	if err != nil {
 		return Pending{}, err
 	}
@@ -154,7 +154,7 @@ func (l Log) putAside(b []byte, before uint64) (string, error) {
 // nothing newer is in it. Interrupted anywhere, no receipt is lost or sent twice
 // under another number.
 func (l Log) Drop(ctx context.Context, at Link) error {
-	j, err := l.open(ctx)
+	j, err := l.open(ctx, patience)
 	if err != nil {
 		return err
 	}

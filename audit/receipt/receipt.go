@@ -10,8 +10,8 @@
 // file may therefore be torn by a power cut; the next append mends that and says
 // so, in its result and in the receipt itself. The format is docs/spec/receipt.md.
 //
-// The package belongs to the fast path: it imports keys, vault/local, the
-// standard library and golang.org/x/sys.
+// The package belongs to the fast path: it imports keys, vault/jot, vault/local
+// and the standard library.
 package receipt
 
 import (
@@ -19,11 +19,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/secr/secr/vault/jot"
 )
 
 // ErrMalformed says that bytes are not a receipt in the one form that it may have.
@@ -31,34 +32,51 @@ var ErrMalformed = errors.New("receipt: malformed")
 
 // Receipt is one note: who read what, when, from where, and why.
 type Receipt struct {
-	Number   uint64 `json:"number"`   // 1 for the device's first in this vault
-	Previous string `json:"previous"` // hex SHA-256 of the one before; zeros for the first
-	Salt     string `json:"salt"`     // 16 random bytes in hex: the hash tells nothing of the content
-	Vault    string `json:"vault"`
-	Device   string `json:"device"`
+	Number   uint64 // 1 for the device's first in this vault
+	Previous string // hex SHA-256 of the one before; zeros for the first
+	Salt     string // 16 random bytes in hex: the hash tells nothing of the content
+	Vault    string
+	Device   string
 
-	Time        int64    `json:"time"` // Unix seconds, by this machine's clock
-	Action      string   `json:"action"`
-	Environment string   `json:"environment"`
-	Seq         uint64   `json:"seq"` // the change whose state was read
-	Sum         string   `json:"sum"` // and the hex SHA-256 of that raw change
-	All         bool     `json:"all"` // every secret of that state; Secrets is empty then
-	Secrets     []Secret `json:"secrets"`
-	Reason      string   `json:"reason"` // what the person said
+	Time        int64 // Unix seconds, by this machine's clock
+	Action      string
+	Environment string
+	Seq         uint64   // the change whose state was read
+	Sum         string   // and the hex SHA-256 of that raw change
+	All         bool     // every secret of that state; Secrets is empty then
+	Secrets     []Secret
+	Reason      string   // what the person said
 
-	Program   string   `json:"program"` // what got the values
-	Host      string   `json:"host"`
-	Addresses []string `json:"addresses"`
-	SSH       string   `json:"ssh"`   // the client's address, where there is one
-	CI        string   `json:"ci"`    // the job
-	Agent     string   `json:"agent"` // the program that acts for a person
-	Lost      uint64   `json:"lost"`  // bytes of older receipts that were unreadable and put aside
+	Program   string // what got the values
+	Host      string
+	Addresses []string
+	SSH       string // the client's address, where there is one
+	CI        string // the job
+	Agent     string // the program that acts for a person
+	Lost      uint64 // bytes of older receipts that were unreadable and put aside
+}
+
+// fields is the JSON of a receipt, in its order.
+func (r *Receipt) fields() jot.Fields {
+	return jot.Fields{
+		{Name: "number", Value: &r.Number}, {Name: "previous", Value: &r.Previous}, {Name: "salt", Value: &r.Salt},
+		{Name: "vault", Value: &r.Vault}, {Name: "device", Value: &r.Device}, {Name: "time", Value: &r.Time},
+		{Name: "action", Value: &r.Action}, {Name: "environment", Value: &r.Environment},
+		{Name: "seq", Value: &r.Seq}, {Name: "sum", Value: &r.Sum}, {Name: "all", Value: &r.All},
+		{Name: "secrets", Value: jot.List(&r.Secrets, (*Secret).fields)}, {Name: "reason", Value: &r.Reason},
+		{Name: "program", Value: &r.Program}, {Name: "host", Value: &r.Host}, {Name: "addresses", Value: &r.Addresses},
+		{Name: "ssh", Value: &r.SSH}, {Name: "ci", Value: &r.CI}, {Name: "agent", Value: &r.Agent}, {Name: "lost", Value: &r.Lost},
+	}
 }
 
 // Secret is one secret that was read.
 type Secret struct {
-	ID      string `json:"id"` // secret-id, 40 hex digits
-	Version uint64 `json:"version"`
+	ID      string // secret-id, 40 hex digits
+	Version uint64
+}
+
+func (s *Secret) fields() jot.Fields {
+	return jot.Fields{{Name: "id", Value: &s.ID}, {Name: "version", Value: &s.Version}}
 }
 
 // Limits in bytes and in numbers.
@@ -77,25 +95,15 @@ const (
 // Encode is the plaintext of r. It fails with [ErrMalformed] if a field is not
 // what it must be.
 func (r Receipt) Encode() ([]byte, error) {
-	if r.Secrets == nil {
-		r.Secrets = []Secret{}
-	}
-	if r.Addresses == nil {
-		r.Addresses = []string{}
-	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	b := bytes.NewBufferString(magic)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	b := append(make([]byte, 0, 1024), magic...)
+	b = append(jot.Append(b, r.fields(), jot.Compact), '\n')
+	if len(b) > MaxEncoded {
+		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, len(b), MaxEncoded)
 	}
-	if b.Len() > MaxEncoded {
-		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, b.Len(), MaxEncoded)
-	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // Decode reads what [Receipt.Encode] wrote, in that one spelling.
@@ -104,10 +112,8 @@ func Decode(plaintext []byte) (Receipt, error) {
 	if !ok || len(plaintext) > MaxEncoded {
 		return Receipt{}, fmt.Errorf("%w: not a receipt", ErrMalformed)
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
 	var r Receipt
-	if err := d.Decode(&r); err != nil {
+	if err := jot.Read(string(body), r.fields()); err != nil {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	again, err := r.Encode()

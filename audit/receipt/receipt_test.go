@@ -454,7 +454,7 @@ func TestLockedLogEndsWithTheContext(t *testing.T) {
 	v := newVault(t)
 	l := newLog(t, v, deviceID)
 	add(t, l, "a")
-	j, err := local.OpenJournal(patient(t), path(v))
+	j, err := local.OpenJournal(patient(t), path(v), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func owners() []owner {
 		{dependency: "golang.org/x/text", packages: []string{"cmd/internal/..."}},
 
 		// The platform: locks, the kernel keyring, exec, consoles.
-		{dependency: "golang.org/x/sys", packages: []string{"vault/local", "keys/session", "keys/keyring", "audit/receipt", "vault/repo", "sync/remote", "cmd/internal/..."}},
+		{dependency: "golang.org/x/sys", packages: []string{"vault/local", "keys/session", "keys/keyring", "vault/repo", "sync/remote", "cmd/internal/..."}},
 
 		{dependency: "github.com/creack/pty", testOnly: true},
 		{dependency: "github.com/rogpeppe/go-internal", testOnly: true},

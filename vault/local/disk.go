@@ -1,11 +1,9 @@
 package local
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -239,67 +237,3 @@ func sweep(f *File, folder string) {
 
 // IsTemp reports whether a file name is that of a file still being written.
 func IsTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }
-
-func kindError(mode fs.FileMode) error {
-	if mode&fs.ModeSymlink != 0 {
-		return ErrSymlink
-	}
-	return ErrNotRegular
-}
-
-// ReadFile reads a file of ours of at most limit bytes. It refuses a
-// symbolic link, anything but a plain file, a file of another user and a
-// larger one, and closes a file that others could write. A missing file is
-// fs.ErrNotExist.
-func ReadFile(path string, limit int64) ([]byte, error) {
-	f, err := openOwn(path, os.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	var data bytes.Buffer
-	data.Grow(int(min(fi.Size(), limit)) + bytes.MinRead) // in one piece, and the end is seen without growing
-	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
-		return nil, err
-	}
-	if int64(data.Len()) > limit {
-		return nil, &FileError{Path: path, Err: ErrTooLarge}
-	}
-	return data.Bytes(), nil
-}
-
-// openOwn opens a file of ours after the checks of ReadFile.
-func openOwn(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, flags|noFollow, 0o600)
-	if err != nil {
-		if fi, lerr := os.Lstat(path); lerr == nil && !fi.Mode().IsRegular() {
-			return nil, &FileError{Path: path, Err: kindError(fi.Mode())}
-		}
-		return nil, err
-	}
-	if err := checkOwn(f, path); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-func checkOwn(f *os.File, path string) error {
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	switch {
-	case !fi.Mode().IsRegular():
-		return &FileError{Path: path, Err: kindError(fi.Mode())}
-	case foreign(fi):
-		return &FileError{Path: path, Err: ErrForeign}
-	case tooOpen(fi, 0o022) && f.Chmod(0o600) != nil:
-		return &FileError{Path: path, Err: ErrTooOpen}
-	}
-	return nil
-}

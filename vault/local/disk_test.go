@@ -200,6 +200,55 @@ func TestReadFileRefusesAnotherUsersFile(t *testing.T) {
 	}
 }
 
+func TestASharedFileMayBeOpenToOthers(t *testing.T) {
+	folder := t.TempDir()
+	path := put(t, filepath.Join(folder, "f"), "12345678", 0o664)
+	if text, err := ReadShared(path, 8); err != nil || text != "12345678" {
+		t.Errorf("%q %v", text, err)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o664 {
+		t.Error(fi.Mode(), err)
+	}
+	if _, err := ReadShared(path, 7); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	pipe, link := filepath.Join(folder, "pipe"), filepath.Join(folder, "link")
+	makePipe(t, pipe)
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{pipe: ErrNotRegular, folder: ErrNotRegular, link: ErrSymlink, path + "x": fs.ErrNotExist} {
+		if _, err := ReadShared(path, 8); !errors.Is(err, want) {
+			t.Error(path, err)
+		}
+	}
+	if _, err := ReadShared(foreignFile(t, filepath.Join(folder, "foreign")), 8); !errors.Is(err, ErrForeign) {
+		t.Error(err)
+	}
+}
+
+func TestAFileThatGrowsWhileItIsReadIsReadWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, size := range []int{0, 1, 511, 512, 513, 2000} {
+		put(t, path, strings.Repeat("x", size), 0o600)
+		p, err := OpenPlain(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grown := strings.Repeat("y", size+3000)
+		put(t, path, grown, 0o600)
+		if data, err := p.readAll(1 << 20); err != nil || string(data) != grown {
+			t.Errorf("%d bytes at first: %d, %v", size, len(data), err)
+		}
+		if _, err := p.readAll(int64(len(grown) - 1)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%d bytes at first: %v", size, err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestReadFileClosesAFileThatOthersCouldWrite(t *testing.T) {
 	path := put(t, filepath.Join(t.TempDir(), "f"), "x", 0o666)
 	if _, err := ReadFile(path, 8); err != nil {

@@ -42,14 +42,14 @@ func (f Floor) String() string { return fmt.Sprintf("%d:%x", f.Seq, f.Sum) }
 // Floors reads the floors that this machine has been told, lowest first.
 func (v Vault) Floors() ([]Floor, error) {
 	path := v.floorPath()
-	data, err := ReadFile(path, floorLimit)
+	text, err := ReadText(path, floorLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	floors, err := parseFloors(string(data))
+	floors, err := parseFloors(text)
 	if err != nil {
 		return nil, damaged(path, "%v", err)
 	}

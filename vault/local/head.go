@@ -26,11 +26,11 @@ type Head struct {
 // [FileError] if the file is not exactly one that WriteHead wrote.
 func (v Vault) ReadHead() (Head, error) {
 	path := v.headPath()
-	data, err := ReadFile(path, headLimit)
+	text, err := ReadText(path, headLimit)
 	if err != nil {
 		return Head{}, err
 	}
-	h, err := parseHead(string(data))
+	h, err := parseHead(text)
 	if err != nil {
 		return Head{}, damaged(path, "%v", err)
 	}

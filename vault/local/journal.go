@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // Journal is a file of ours that only grows, open and locked by this
@@ -12,28 +13,28 @@ import (
 // last entries may be lost in a power cut, and a reader must expect the last
 // one to be cut short.
 type Journal struct {
-	file *os.File
+	file *Plain
 	size int64
 }
 
 // OpenJournal opens or creates a journal and locks it against other
-// processes until it is closed. It waits for them until ctx is done, a minute at
-// most.
-func OpenJournal(ctx context.Context, path string) (*Journal, error) {
+// processes until it is closed. It waits for them until ctx is done, and no longer
+// than patience.
+func OpenJournal(ctx context.Context, path string, patience time.Duration) (*Journal, error) {
 	f, err := openOwn(path, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
-	if err := waitLock(ctx, f); err != nil {
+	if err := waitLock(ctx, f, patience); err != nil {
 		f.Close()
 		return nil, err
 	}
-	fi, err := f.Stat()
+	size, err := f.measure()
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &Journal{file: f, size: fi.Size()}, nil
+	return &Journal{file: f, size: size}, nil
 }
 
 // Size is the length of the journal in bytes.
@@ -63,9 +64,6 @@ func (j *Journal) Append(data []byte) error {
 	j.size += int64(n)
 	return nil
 }
-
-// Sync puts what was appended on the disk.
-func (j *Journal) Sync() error { return j.file.Sync() }
 
 // Truncate cuts the journal to size bytes, after its entries have gone
 // elsewhere or to drop an entry that was cut short.

@@ -1,15 +1,15 @@
 package local
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/secr/secr/vault/jot"
 )
 
 const (
@@ -21,29 +21,29 @@ const (
 // Link says that the user has tied a project folder to a vault. Without one,
 // a secr.toml that names a vault gets nothing from it.
 type Link struct {
-	Folder  string `json:"folder"`  // absolute, without symbolic links
-	Vault   string `json:"vault"`   // a vault id
-	Profile string `json:"profile"` // which identity; empty is the default one
+	Folder  string // absolute, without symbolic links
+	Vault   string // a vault id
+	Profile string // which identity; empty is the default one
+}
+
+func (l *Link) fields() jot.Fields {
+	return jot.Fields{{Name: "folder", Value: &l.Folder}, {Name: "vault", Value: &l.Vault}, {Name: "profile", Value: &l.Profile}}
 }
 
 // ErrNoLink means that neither the folder nor any above it is linked.
 var ErrNoLink = errors.New("this folder is not linked to a vault")
 
-type linkFile struct {
-	Links []Link `json:"links"`
-}
-
 // Links reads all links.
 func (h Home) Links() ([]Link, error) {
 	path := h.linkPath()
-	data, err := ReadFile(path, linkLimit)
+	text, err := ReadText(path, linkLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	links, err := parseLinks(data)
+	links, err := parseLinks(text)
 	if err != nil {
 		return nil, damaged(path, "%v", err)
 	}
@@ -130,11 +130,7 @@ func (h Home) changeLinks(ctx context.Context, change func([]Link) []Link) (err 
 	if len(links) > linkCount {
 		return fmt.Errorf("%d folders are linked, at most %d can be", len(links), linkCount)
 	}
-	data, err := formatLinks(links)
-	if err != nil {
-		return err
-	}
-	return WriteFile(h.linkPath(), data)
+	return WriteFile(h.linkPath(), formatLinks(links))
 }
 
 func (h Home) linkPath() string { return filepath.Join(h.Config, "links.json") }
@@ -176,38 +172,28 @@ func validName(s string) bool {
 	return true
 }
 
-func formatLinks(links []Link) ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if links == nil {
-		links = []Link{}
-	}
-	if err := e.Encode(linkFile{Links: links}); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+// linkFile is the one object of the file.
+func linkFile(links *[]Link) jot.Fields {
+	return jot.Fields{{Name: "links", Value: jot.List(links, (*Link).fields)}}
+}
+
+func formatLinks(links []Link) []byte {
+	return append(jot.Append(nil, linkFile(&links), jot.Indented), '\n')
 }
 
 // parseLinks reads links that a person may have edited: any spacing and
 // order will do, but no unknown field, no second link of one folder and
 // nothing behind.
-func parseLinks(data []byte) ([]Link, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var file linkFile
-	if err := d.Decode(&file); err != nil {
+func parseLinks(text string) ([]Link, error) {
+	var links []Link
+	if err := jot.Read(text, linkFile(&links)); err != nil {
 		return nil, err
 	}
-	if d.More() || d.InputOffset() != int64(len(bytes.TrimRight(data, " \t\r\n"))) {
-		return nil, fmt.Errorf("there is something behind the links")
-	}
-	if len(file.Links) > linkCount {
+	if len(links) > linkCount {
 		return nil, fmt.Errorf("it has more than %d links", linkCount)
 	}
 	seen := map[string]bool{}
-	for _, l := range file.Links {
+	for _, l := range links {
 		if err := l.check(); err != nil {
 			return nil, err
 		}
@@ -216,5 +202,5 @@ func parseLinks(data []byte) ([]Link, error) {
 		}
 		seen[l.Folder] = true
 	}
-	return file.Links, nil
+	return links, nil
 }

@@ -44,7 +44,7 @@ func (e *LockedError) Unwrap() error { return e.Err }
 // Lock is a lock that is held. The system takes it away when the process
 // ends, however it ends.
 type Lock struct {
-	file      *os.File
+	file      *Plain
 	abandoned Holder
 	mended    bool
 }
@@ -67,7 +67,7 @@ func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := waitLock(ctx, f); err != nil {
+	if err := waitLock(ctx, f, patience); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -80,23 +80,21 @@ func TakeLock(ctx context.Context, path, purpose string) (*Lock, error) {
 }
 
 // waitLock locks an open file.
-func waitLock(ctx context.Context, f *os.File) error {
+func waitLock(ctx context.Context, f *Plain, patience time.Duration) error {
+	// A timer costs more than the lock, which is nearly always free.
+	if ok, err := f.tryLock(); ok || err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	wait := time.Millisecond
-	for {
-		ok, err := tryLock(f)
-		switch {
-		case err != nil:
-			return fmt.Errorf("lock %s: %w", f.Name(), err)
-		case ok:
-			return nil
-		}
+	for wait := time.Millisecond; ; wait = min(wait+time.Millisecond, 20*time.Millisecond) {
 		select {
 		case <-ctx.Done():
 			return &LockedError{Path: f.Name(), Holder: readHolder(f), Err: context.Cause(ctx)}
 		case <-time.After(wait):
-			wait = min(wait+time.Millisecond, 20*time.Millisecond)
+		}
+		if ok, err := f.tryLock(); ok || err != nil {
+			return err
 		}
 	}
 }
@@ -138,7 +136,7 @@ func (l *Lock) Unlock() error {
 	return err
 }
 
-func readHolder(f *os.File) Holder {
+func readHolder(f *Plain) Holder {
 	data := make([]byte, lockLimit)
 	n, err := f.ReadAt(data, 0)
 	if err == nil || n == 0 {

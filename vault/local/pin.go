@@ -145,11 +145,11 @@ func (p Pin) format() string {
 // readPin reads a pin file. Whatever remote it names must be the one that
 // the file is named after, and want if that is given.
 func readPin(path, want string) (Pin, error) {
-	data, err := ReadFile(path, pinLimit)
+	text, err := ReadText(path, pinLimit)
 	if err != nil {
 		return Pin{}, err
 	}
-	p, err := parsePin(string(data))
+	p, err := parsePin(text)
 	switch {
 	case err != nil:
 		return Pin{}, damaged(path, "%v", err)

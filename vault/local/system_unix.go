@@ -16,8 +16,10 @@ const noFollow = unix.O_NOFOLLOW | unix.O_NONBLOCK
 
 func foreign(fi fs.FileInfo) bool {
 	st, ok := fi.Sys().(*syscall.Stat_t)
-	return ok && st.Uid != 0 && int(st.Uid) != os.Geteuid()
+	return ok && foreignUser(st.Uid)
 }
+
+func foreignUser(uid uint32) bool { return uid != 0 && int(uid) != os.Geteuid() }
 
 // tooOpen reports whether any of the permission bits is set.
 func tooOpen(fi fs.FileInfo, bits fs.FileMode) bool { return fi.Mode().Perm()&bits != 0 }
@@ -33,20 +35,4 @@ func syncFolder(path string) error {
 		return err
 	}
 	return nil
-}
-
-// tryLock takes the lock of an open file, and reports whether it got it.
-func tryLock(f *os.File) (bool, error) {
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return false, nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		}
-		return false, err
-	}
 }

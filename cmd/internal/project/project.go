@@ -19,9 +19,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -107,24 +107,18 @@ func Find(folder string) (Project, error) {
 // Read reads the file in folder itself.
 func Read(folder string) (Project, error) {
 	path := filepath.Join(folder, Name)
-	info, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
+	text, err := local.ReadShared(path, limit)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return Project{}, ErrNone
-	}
-	if err != nil {
-		return Project{}, err
-	}
-	if !info.Mode().IsRegular() {
+	case errors.Is(err, local.ErrSymlink), errors.Is(err, local.ErrNotRegular):
 		return Project{}, fmt.Errorf("%s: %w: not a regular file", path, ErrInvalid)
-	}
-	if err := local.CheckOwner(path); err != nil {
+	case errors.Is(err, local.ErrTooLarge):
+		return Project{}, fmt.Errorf("%s: %w: larger than %d bytes", path, ErrInvalid, limit)
+	case err != nil:
 		return Project{}, err
 	}
-	data, err := readSame(path, info)
-	if err != nil {
-		return Project{}, err
-	}
-	p, err := Parse(data)
+	p, err := Parse(text)
 	if err != nil {
 		return Project{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -132,41 +126,22 @@ func Read(folder string) (Project, error) {
 	return p, nil
 }
 
-// readSame reads path if it still is the file that was judged.
-func readSame(path string, judged os.FileInfo) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !os.SameFile(info, judged) {
-		return nil, fmt.Errorf("%s: %w: it was replaced while it was read", path, ErrInvalid)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > limit {
-		return nil, fmt.Errorf("%s: %w: larger than %d bytes", path, ErrInvalid, limit)
-	}
-	return data, nil
+// field is a key of the file and where its text goes.
+type field struct {
+	key   string
+	value *string
 }
 
-// Parse reads the file's bytes. Errors never quote them: they may hold
+// Parse reads the file's text. Errors never quote them: they may hold
 // anything, terminal escapes too.
-func Parse(data []byte) (Project, error) {
+func Parse(text string) (Project, error) {
 	var p Project
 	var floor string
-	fields := map[string]*string{
-		"vault": &p.Vault, "floor": &floor, "remote": &p.Remote, "branch": &p.Branch, "environment": &p.Environment,
-	}
-	number := 0
-	for line := range strings.SplitSeq(string(data), "\n") {
-		number++
+	fields := []field{{"vault", &p.Vault}, {"floor", &floor}, {"remote", &p.Remote}, {"branch", &p.Branch}, {"environment", &p.Environment}}
+	rest, more := text, true
+	for number := 1; more; number++ {
+		var line string
+		line, rest, more = strings.Cut(rest, "\n")
 		key, value, err := parseLine(strings.TrimSuffix(line, "\r"))
 		if err != nil {
 			return Project{}, fmt.Errorf("%w: line %d: %w", ErrInvalid, number, err)
@@ -174,12 +149,12 @@ func Parse(data []byte) (Project, error) {
 		if key == "" {
 			continue
 		}
-		field := fields[key]
-		if field == nil {
+		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+		if at < 0 {
 			return Project{}, fmt.Errorf("%w: line %d: an unknown key, or one for the second time", ErrInvalid, number)
 		}
-		*field = value
-		delete(fields, key)
+		*fields[at].value = value
+		fields = slices.Delete(fields, at, at+1)
 	}
 	if err := p.check(floor); err != nil {
 		return Project{}, fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -9,17 +9,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/cmd/internal/system"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault/local"
 )
-
-// patience is how long a receipt waits for another process's. One takes less
-// than a millisecond.
-const patience = 2 * time.Second
 
 // Witness writes the receipts of one device.
 type Witness struct {
@@ -52,8 +47,6 @@ func (w Witness) Append(ctx context.Context, r Reading) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
