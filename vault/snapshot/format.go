@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
+	"unsafe"
 
 	"github.com/secr/secr/keys"
+	"github.com/secr/secr/vault/local"
 )
 
 const (
@@ -45,33 +46,44 @@ type header struct {
 // Open reads the snapshot at path. The errors are fs.ErrNotExist, [ErrStale] and
 // [ErrDamaged], or those of the file system.
 func Open(path string, root keys.Key, want Place) (*Snapshot, error) {
-	size, err := regular(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	read := func(offset int64, b []byte) error {
-		_, err := f.ReadAt(b, offset)
-		return cutShort(err)
-	}
-	s, err := open(read, size, root, want)
+	s, err := open(reader(f), f.Size(), root, want)
 	if err != nil {
 		return nil, err
 	}
 	s.read = func(offset int64, b []byte) error {
-		f, err := os.Open(path)
+		f, err := openFile(path)
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		_, err = f.ReadAt(b, offset)
-		return cutShort(err)
+		return reader(f)(offset, b)
 	}
 	return s, nil
+}
+
+// openFile refuses what could block or surprise a reader: a link, a pipe, a
+// device.
+func openFile(path string) (*local.Plain, error) {
+	f, err := local.OpenPlain(path)
+	if errors.Is(err, local.ErrSymlink) || errors.Is(err, local.ErrNotRegular) {
+		return nil, fmt.Errorf("%w: not a regular file", ErrDamaged)
+	}
+	return f, err
+}
+
+func reader(f *local.Plain) func(int64, []byte) error {
+	return func(offset int64, b []byte) error {
+		_, err := f.ReadAt(b, offset)
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w: cut short", ErrDamaged)
+		}
+		return err
+	}
 }
 
 // Parse is [Open] of bytes in memory, which it keeps.
@@ -83,26 +95,6 @@ func Parse(file []byte, root keys.Key, want Place) (*Snapshot, error) {
 		return nil
 	}
 	return open(read, int64(len(file)), root, want)
-}
-
-// regular refuses what could block or surprise a reader: a link, a pipe, a
-// device.
-func regular(path string) (int64, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%w: not a regular file", ErrDamaged)
-	}
-	return info.Size(), nil
-}
-
-func cutShort(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: cut short", ErrDamaged)
-	}
-	return err
 }
 
 func open(read func(int64, []byte) error, size int64, root keys.Key, want Place) (*Snapshot, error) {
@@ -225,6 +217,7 @@ func parseLock(b []byte) (keys.Key, Settings, error) {
 type body struct {
 	count        int
 	table, block []byte
+	text         string // the block's own memory: ten thousand names and values need no copy
 }
 
 func parseBody(b []byte) (body, error) {
@@ -238,57 +231,69 @@ func parseBody(b []byte) (body, error) {
 	out := body{count: int(n), table: b[4 : 4+n*entrySize], block: b[4+n*entrySize:]}
 	at := 0
 	for i := range out.count {
-		if out.at(i) != at {
+		r := out.row(i)
+		if r.at() != at {
 			return body{}, fmt.Errorf("%w: its index has gaps", ErrDamaged)
 		}
-		if at = out.end(i); at > len(out.block) {
+		at = r.end()
+		if at > len(out.block) {
 			return body{}, fmt.Errorf("%w: its index points outside", ErrDamaged)
 		}
 	}
+	// Nothing writes to the block from here on, or the strings would change.
+	out.text = unsafe.String(unsafe.SliceData(out.block), len(out.block))
 	return out, nil
 }
 
-func (b body) row(i int) []byte { return b.table[i*entrySize : (i+1)*entrySize] }
-
-func (b body) at(i int) int      { return int(binary.BigEndian.Uint32(b.row(i)[36:])) }
-func (b body) size(i int) int    { return int(binary.BigEndian.Uint32(b.row(i)[40:])) }
-func (b body) nameLen(i int) int { return int(binary.BigEndian.Uint16(b.row(i)[44:])) }
-func (b body) isFile(i int) bool { return b.row(i)[46] == 1 }
-
-// sealedSize is how many bytes a secret has after the body: 0 for a variable.
-func (b body) sealedSize(i int) int64 {
-	if !b.isFile(i) {
-		return 0
-	}
-	return int64(b.size(i) + keys.Overhead)
-}
-
-// end is where the i-th secret's bytes in the block end.
-func (b body) end(i int) int {
-	end := b.at(i) + b.nameLen(i) + 2
-	if !b.isFile(i) {
-		end += b.size(i)
-	}
-	return end
-}
-
-func (b body) id(i int) ID { return ID(b.row(i)[:20]) }
+func (b body) row(i int) *row { return (*row)(b.table[i*entrySize:]) }
 
 func (b body) name(i int) string {
-	at := b.at(i)
-	return string(b.block[at : at+b.nameLen(i)])
+	r := b.row(i)
+	return b.text[r.at() : r.at()+r.nameLen()]
+}
+
+// pair is NAME=VALUE of a variable.
+func (b body) pair(i int) string {
+	r := b.row(i)
+	return b.text[r.at() : r.end()-1]
 }
 
 func (b body) entry(i int) Entry {
-	row := b.row(i)
+	r := b.row(i)
 	return Entry{
-		ID:      b.id(i),
+		ID:      r.id(),
 		Name:    b.name(i),
-		Version: binary.BigEndian.Uint64(row[20:]),
-		Since:   binary.BigEndian.Uint64(row[28:]),
-		Size:    b.size(i),
-		File:    b.isFile(i),
+		Version: binary.BigEndian.Uint64(r[20:]),
+		Since:   binary.BigEndian.Uint64(r[28:]),
+		Size:    r.size(),
+		File:    r.isFile(),
 	}
+}
+
+// row is one entry of the index.
+type row [entrySize]byte
+
+func (r *row) id() ID       { return ID(r[:20]) }
+func (r *row) at() int      { return int(binary.BigEndian.Uint32(r[36:])) }
+func (r *row) size() int    { return int(binary.BigEndian.Uint32(r[40:])) }
+func (r *row) nameLen() int { return int(binary.BigEndian.Uint16(r[44:])) }
+func (r *row) isFile() bool { return r[46] == 1 }
+
+// end is where the next secret begins in the block.
+func (r *row) end() int {
+	at := r.at() + r.nameLen() + 2
+	if r.isFile() {
+		return at
+	}
+	return at + r.size()
+}
+
+// sealedSize is how many bytes a secret has after the body: 0 for a variable.
+func (r *row) sealedSize() int64 {
+	if !r.isFile() {
+		return 0
+	}
+	return int64(r.size() + keys.Overhead)
 }
 
 func appendRow(b []byte, e Entry, at int) []byte {
@@ -310,15 +315,16 @@ func appendRow(b []byte, e Entry, at int) []byte {
 func (s *Snapshot) file(i int) (keys.Secret, error) {
 	offset := s.files
 	for j := range i {
-		offset += s.body.sealedSize(j)
+		offset += s.body.row(j).sealedSize()
 	}
-	sealed := make([]byte, s.body.size(i)+keys.Overhead)
+	r := s.body.row(i)
+	sealed := make([]byte, r.sealedSize())
 	if err := s.read(offset, sealed); err != nil {
 		return keys.Secret{}, err
 	}
-	plain, err := keys.Open(s.key, fileAD(s.body.entry(i).ID), sealed)
+	plain, err := keys.OpenInPlace(s.key, fileAD(r.id()), sealed)
 	if err != nil {
-		return keys.Secret{}, fmt.Errorf("%w: secret %s does not open", ErrDamaged, hex.EncodeToString(s.body.row(i)[:20]))
+		return keys.Secret{}, fmt.Errorf("%w: secret %s does not open", ErrDamaged, hex.EncodeToString(r[:20]))
 	}
 	defer clear(plain)
 	return keys.NewSecret(plain), nil

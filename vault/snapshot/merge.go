@@ -30,7 +30,7 @@ func (s *Snapshot) Update(root keys.Key, to Place, settings Settings, changed []
 			}
 			added = added[1:]
 		}
-		m.pass(i, drop[s.body.id(i)])
+		m.pass(i, drop[s.body.row(i).id()])
 	}
 	for _, a := range added {
 		if err := m.add(a); err != nil {
@@ -61,7 +61,8 @@ type part struct {
 
 // pass takes the i-th secret of the old body over, unless it is dropped.
 func (m *merger) pass(i int, dropped bool) {
-	b, files := m.from.body, m.from.body.sealedSize(i)
+	r := m.from.body.row(i)
+	files := r.sealedSize()
 	offset := m.passed
 	m.passed += files
 	if dropped {
@@ -74,7 +75,7 @@ func (m *merger) pass(i int, dropped bool) {
 	run.next++
 	run.files += int(files)
 	m.count++
-	m.block += b.end(i) - b.at(i)
+	m.block += r.end() - r.at()
 	m.files += int(files)
 }
 
@@ -142,13 +143,13 @@ func (m *merger) rows(out []byte, p part, at int) ([]byte, int) {
 		return out, at
 	}
 	b := m.from.body
-	moved := at - b.at(p.first)
+	moved := at - b.row(p.first).at()
 	for i := p.first; i < p.next; i++ {
-		row := len(out)
-		out = append(out, b.row(i)...)
-		binary.BigEndian.PutUint32(out[row+36:], uint32(b.at(i)+moved))
+		begin, r := len(out), b.row(i)
+		out = append(out, r[:]...)
+		binary.BigEndian.PutUint32(out[begin+36:], uint32(r.at()+moved))
 	}
-	return out, b.end(p.next-1) + moved
+	return out, b.row(p.next-1).end() + moved
 }
 
 // values appends a part's share of the block.
@@ -156,7 +157,7 @@ func (m *merger) values(out []byte, p part) []byte {
 	s := p.added
 	if s == nil {
 		b := m.from.body
-		return append(out, b.block[b.at(p.first):b.end(p.next-1)]...)
+		return append(out, b.block[b.row(p.first).at():b.row(p.next-1).end()]...)
 	}
 	out = append(append(out, s.Name...), '=')
 	if !s.File {

@@ -14,8 +14,8 @@
 //	values, err := s.Reveal(witness, nil)
 //
 // Values leave through [Snapshot.Reveal] and [Snapshot.Value] only, and both ask
-// the witness first. The package belongs to the fast path: it imports keys and
-// the standard library.
+// the witness first. The package belongs to the fast path: it imports keys,
+// vault/local and the standard library.
 package snapshot
 
 import (
@@ -109,7 +109,7 @@ type File struct {
 
 // Values is what a reading yields.
 type Values struct {
-	Environ []string // NAME=VALUE of variables, sorted by name
+	Environ []string // NAME=VALUE of variables, sorted by name; the snapshot's own memory
 	Files   []File   // sorted by name
 }
 
@@ -121,6 +121,11 @@ func (s *Snapshot) Settings() Settings { return s.settings }
 
 // Len is the number of secrets.
 func (s *Snapshot) Len() int { return s.body.count }
+
+// Name is the name of the i-th secret, and says whether it is a variable.
+func (s *Snapshot) Name(i int) (name string, variable bool) {
+	return s.body.name(i), !s.body.row(i).isFile()
+}
 
 // Entry returns the i-th secret, in the order of names.
 func (s *Snapshot) Entry(i int) Entry { return s.body.entry(i) }
@@ -157,7 +162,6 @@ func (s *Snapshot) Value(w Witness, name string) (Entry, keys.Secret, error) {
 func (s *Snapshot) Reveal(w Witness, keep func(Entry) bool) (Values, error) {
 	var out Values
 	var read []Entry
-	block := "" // one copy for all strings
 	for i := range s.body.count {
 		if keep != nil {
 			e := s.body.entry(i)
@@ -166,7 +170,7 @@ func (s *Snapshot) Reveal(w Witness, keep func(Entry) bool) (Values, error) {
 			}
 			read = append(read, e)
 		}
-		if s.body.isFile(i) {
+		if s.body.row(i).isFile() {
 			value, err := s.value(i)
 			if err != nil {
 				return Values{}, err
@@ -174,12 +178,10 @@ func (s *Snapshot) Reveal(w Witness, keep func(Entry) bool) (Values, error) {
 			out.Files = append(out.Files, File{s.body.name(i), value})
 			continue
 		}
-		if block == "" {
-			block = string(s.body.block)
+		if out.Environ == nil {
 			out.Environ = make([]string, 0, s.body.count)
 		}
-		at := s.body.at(i)
-		out.Environ = append(out.Environ, block[at:at+s.body.nameLen(i)+1+s.body.size(i)])
+		out.Environ = append(out.Environ, s.body.pair(i))
 	}
 	if err := s.witness(w, Reading{All: keep == nil, Entries: read}); err != nil {
 		return Values{}, err
@@ -201,10 +203,9 @@ func (s *Snapshot) index(name string) (int, bool) {
 
 // value returns a copy of the i-th value; a file's is decrypted now.
 func (s *Snapshot) value(i int) (keys.Secret, error) {
-	e := s.body.entry(i)
-	if e.File {
+	r := s.body.row(i)
+	if r.isFile() {
 		return s.file(i)
 	}
-	at := s.body.at(i) + len(e.Name) + 1
-	return keys.NewSecret(s.body.block[at : at+e.Size]), nil
+	return keys.NewSecret(s.body.block[r.at()+r.nameLen()+1 : r.end()-1]), nil
 }

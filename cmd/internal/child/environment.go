@@ -106,29 +106,40 @@ func byName(s Sources, fold bool) ([]string, error) {
 			entries = append(entries, v.Name+"="+string(v.Value.Reveal()))
 		}
 	}
-	compare := func(a, b string) int {
-		name, _ := split(b)
-		return compareNames(a, name, fold)
-	}
-	if !slices.IsSortedFunc(entries, compare) {
+	ordered, err := check(entries, fold)
+	if err == nil && !ordered {
 		entries = slices.Clone(entries)
-		slices.SortFunc(entries, compare)
+		slices.SortFunc(entries, func(a, b string) int {
+			name, _ := split(b)
+			return compareNames(a, name, fold)
+		})
+		_, err = check(entries, fold) // two of one name stand together now
 	}
-	for i, entry := range entries {
+	return entries, err
+}
+
+// check looks at each entry once, and says whether they are in the order of their names.
+func check(entries []string, fold bool) (ordered bool, err error) {
+	ordered = true
+	last := ""
+	for _, entry := range entries {
 		name, _ := split(entry)
 		reason := badName(name)
+		folded := foldName(name, fold)
 		switch {
 		case reason != "":
 		case strings.IndexByte(entry, 0) >= 0:
 			reason = "has a value with a NUL byte, which no variable can hold: store it as a file"
-		case i > 0 && compare(entries[i-1], entry) == 0:
+		case folded == last:
 			reason = "is there twice"
 		default:
+			ordered = ordered && last < folded
+			last = folded
 			continue
 		}
-		return nil, &NameError{Name: name, Reason: reason}
+		return false, &NameError{Name: name, Reason: reason}
 	}
-	return entries, nil
+	return ordered, nil
 }
 
 // compareNames orders an entry and a name.

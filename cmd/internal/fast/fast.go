@@ -54,7 +54,7 @@ func Names(sys system.System, environment string) ([]string, bool) {
 	}
 	out := make([]string, p.snapshot.Len())
 	for i := range out {
-		out[i] = p.snapshot.Entry(i).Name
+		out[i], _ = p.snapshot.Name(i)
 	}
 	return out, true
 }
@@ -126,11 +126,11 @@ func (p place) allowed(o options) bool {
 		return true
 	}
 	for i := range p.snapshot.Len() {
-		e := p.snapshot.Entry(i)
-		if !o.wants(e.Name) {
+		name, variable := p.snapshot.Name(i)
+		if !o.wants(name) {
 			continue
 		}
-		if e.File || special.Name(e.Name, foldsCase) && !slices.Contains(s.AllowNames, e.Name) {
+		if !variable || special.Name(name, foldsCase) && !slices.Contains(s.AllowNames, name) {
 			return false
 		}
 	}
