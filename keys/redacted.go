@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 )
 
 // ErrSecret is what every attempt to marshal key material ends in.
@@ -15,7 +14,9 @@ const redactedText = "[redacted]"
 // Redacted makes the type that embeds it refuse to print, log or marshal. It
 // works only for the type itself: package fmt reads unexported fields of an
 // outer struct without asking their methods, so the type must keep its bytes
-// two pointers away as well, as [Seed], [Key] and [Secret] do.
+// two pointers away as well, as [Seed], [Key] and [Secret] do. Package slog asks
+// for MarshalText or MarshalJSON, gets an error, and logs that; a LogValue method
+// would link it into every program.
 type Redacted struct{}
 
 // String returns a constant.
@@ -26,9 +27,6 @@ func (Redacted) GoString() string { return redactedText }
 
 // Format writes a constant, whatever the verb.
 func (Redacted) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redactedText) }
-
-// LogValue returns a constant.
-func (Redacted) LogValue() slog.Value { return slog.StringValue(redactedText) }
 
 // MarshalJSON returns [ErrSecret].
 func (Redacted) MarshalJSON() ([]byte, error) { return nil, ErrSecret }

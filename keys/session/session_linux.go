@@ -11,6 +11,7 @@ import (
 
 const (
 	keyType = "user"
+	usual   = 128 // bytes that are mostly kept
 	// possessorOnly lets a process use the key if it can reach it through its own
 	// keyrings, and gives a process that just knows its number nothing.
 	possessorOnly = 0x3f000000
@@ -37,19 +38,30 @@ func get(name string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		buffer := make([]byte, maxData)
-		n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, buffer, 0)
-		if err != nil || n > len(buffer) {
-			return ErrMiss
-		}
-		data = append([]byte(nil), buffer[:n]...)
-		clear(buffer[:n])
-		return nil
+		data, err = payload(id)
+		return err
 	})
 	if err != nil || len(data) == 0 {
 		return nil, ErrMiss
 	}
 	return data, nil
+}
+
+// payload reads a key. The kernel says how long it is, whatever the buffer: one that takes
+// all it might hold would cost every command eight pages.
+func payload(id int) ([]byte, error) {
+	for size := usual; ; {
+		buffer := make([]byte, size)
+		n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, buffer, 0)
+		if err != nil {
+			return nil, err
+		}
+		if n <= len(buffer) {
+			return buffer[:n], nil
+		}
+		clear(buffer)
+		size = n
+	}
 }
 
 func put(name string, data []byte, life time.Duration) error {

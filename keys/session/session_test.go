@@ -52,7 +52,9 @@ func kept(t *testing.T, data string) string {
 
 func TestKeptIsReadReplacedAndForgotten(t *testing.T) {
 	name := kept(t, "first")
-	for _, want := range []string{"first", "second, and longer", "3", strings.Repeat("x", 10000)} {
+	for _, want := range []string{
+		"first", "second, and longer", "3", strings.Repeat("x", 127), strings.Repeat("x", 128), strings.Repeat("x", 129), strings.Repeat("x", 10000),
+	} {
 		if want != "first" {
 			if err := session.Put(name, []byte(want), time.Hour); errors.Is(err, session.ErrUnavailable) && len(want) > 5000 {
 				continue // a user's quota may be small

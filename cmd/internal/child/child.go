@@ -28,8 +28,24 @@ var ErrNoMemoryFile = errors.New("secret files need memory descriptors, which on
 
 // OnMainThread keeps the goroutine that main runs in on the process's main thread, which
 // is where the kernel delivers signals: Run can then be sure that no handler is at work
-// elsewhere. To be called first in main.
-func OnMainThread() { runtime.LockOSThread() }
+// elsewhere. It also makes room on that goroutine's stack, once instead of twice on the
+// way: each time the stack is copied to new pages. To be called first in main.
+func OnMainThread() {
+	runtime.LockOSThread()
+	deepen(0)
+}
+
+// deepen has a frame that makes the stack 32 KiB large, and does not touch it.
+//
+//go:noinline
+func deepen(at int) byte {
+	if at == 0 {
+		return 0
+	}
+	var room [20 << 10]byte
+	room[at] = 1
+	return room[len(room)-at]
+}
 
 // Plan is a program to become.
 type Plan struct {
