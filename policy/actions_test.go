@@ -111,18 +111,3 @@ func TestExplainSaysByWhichRole(t *testing.T) {
 		t.Errorf("an unknown environment: %v", got)
 	}
 }
-
-func TestLookAlikesAreFound(t *testing.T) {
-	p := policytest.Edit(t, policytest.Default(t), func(d *policy.Policy) {
-		for _, h := range []string{"bill", "max", "clara", "ben"} {
-			d.PutMember(policytest.Member(h, policy.Viewer))
-		}
-	})
-	for handle, want := range map[string][]string{
-		"bi11": {"bill"}, "rnax": {"max"}, "a-na": {"ana"}, "dara": {"clara"}, "c1ara": {"clara"}, "bem": nil, "ben": nil, "zoe": nil,
-	} {
-		if diff := cmp.Diff(want, p.LookAlikes(handle)); diff != "" {
-			t.Errorf("%s: %s", handle, diff)
-		}
-	}
-}

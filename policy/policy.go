@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -140,6 +141,18 @@ func (p *Policy) Members() []Member {
 	}
 	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.Handle, b.Handle) })
 	return all
+}
+
+// Handles goes over the handles of all members, retired ones too, in no order. No
+// member's file is read for it.
+func (p *Policy) Handles() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, m := range p.members.all {
+			if !yield(m.brief.handle) {
+				return
+			}
+		}
+	}
 }
 
 // Device returns a device and its member by the device's id. Both may be retired:

@@ -1,7 +1,7 @@
 package team
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/secr/secr/policy"
 )
@@ -10,24 +10,71 @@ import (
 // for this one: worth a question before somebody is admitted under it.
 func LookAlikes(p *policy.Policy, handle string) []string {
 	var out []string
-	shapes := shaper()
-	for _, other := range p.Handles() {
-		if other != handle && alike(shapes, other, handle) {
+	looks := shape(handle)
+	for other := range p.Handles() {
+		if other != handle && alike(handle, looks, other) {
 			out = append(out, other)
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 
-func alike(shapes *strings.Replacer, a, b string) bool {
-	x, y := shapes.Replace(a), shapes.Replace(b)
-	long := min(len(a), len(b), len(x), len(y)) > 3 // short names are often one letter apart
-	return x == y || long && (near(a, b) || near(x, y))
+func alike(handle, looks, other string) bool {
+	x := shape(other)
+	long := min(len(handle), len(other), len(looks), len(x)) > 3 // short names are often one letter apart
+	return x == looks || long && (near(handle, other) || near(looks, x))
 }
 
-// shaper makes of a handle what is left of it without what the eye passes over.
-func shaper() *strings.Replacer {
-	return strings.NewReplacer("0", "o", "1", "l", "i", "l", "5", "s", "rn", "m", "vv", "w", "-", "")
+// shape is what is left of a handle without what the eye passes over: "bi11" has that of
+// "bill", "rnax" that of "max", "a-na" that of "ana".
+func shape(handle string) string {
+	out := make([]byte, 0, policy.MaxName)
+	for i := range len(handle) {
+		c := letter(handle[i])
+		if c == '-' {
+			continue
+		}
+		out = append(out, c)
+		if n := len(out) - 2; n >= 0 {
+			if one := pair(out[n], out[n+1]); one != 0 {
+				out = append(out[:n], one)
+			}
+		}
+	}
+	return string(out)
+}
+
+// letter is one of those that look like c.
+func letter(c byte) byte {
+	switch c {
+	case '0':
+		return 'o'
+	case '1', 'i', 'j':
+		return 'l'
+	case '2':
+		return 'z'
+	case '5':
+		return 's'
+	case '6', '8':
+		return 'b'
+	case '9', 'q':
+		return 'g'
+	}
+	return c
+}
+
+// pair is the letter that two look like side by side, 0 for none.
+func pair(a, b byte) byte {
+	switch {
+	case b == 'n' && (a == 'r' || a == 'n'):
+		return 'm'
+	case a == 'v' && b == 'v':
+		return 'w'
+	case a == 'c' && b == 'l':
+		return 'd'
+	}
+	return 0
 }
 
 // near says whether one typing error makes one of the other: a letter more, less

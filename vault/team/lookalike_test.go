@@ -12,7 +12,7 @@ import (
 
 func TestLookAlikesAreNamed(t *testing.T) {
 	v := vaulttest.NewMachine(t).Init(t)
-	for _, h := range []string{"marina", "bob", "ci-production"} {
+	for _, h := range []string{"marina", "bob", "ci-production", "bill", "max", "clara"} {
 		vaulttest.Admit(t, v, vaulttest.NewMachine(t), h, policy.Viewer)
 	}
 	for handle, want := range map[string][]string{
@@ -23,6 +23,12 @@ func TestLookAlikesAreNamed(t *testing.T) {
 		"b0b":           {"bob"},
 		"cl-production": {"ci-production"},
 		"ciproduction":  {"ci-production"},
+		"bi11":          {"bill"},
+		"rnax":          {"max"},
+		"a-na":          {"ana"},
+		"dara":          {"clara"},
+		"c1ara":         {"clara"},
+		"bo8":           {"bob"},
 		"rob":           nil,
 		"martina-b":     nil,
 		"marina":        nil, // not alike but the same, which is refused elsewhere

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/identity"
@@ -41,7 +42,7 @@ func (a *app) handles(ctx context.Context) []string {
 		return nil
 	}
 	defer v.Close()
-	return v.Policy().Handles()
+	return slices.Sorted(v.Policy().Handles())
 }
 
 // secretNames reads the snapshot that the last command left, or the vault when
