@@ -52,9 +52,9 @@ type Admission struct {
 	Device              policy.Device
 }
 
-// Admit adds a member with a first device, and closes the invite that the device
-// came by. Whether the device is the one meant is the caller's to find out: see
-// [Check] and [Fingerprint].
+// Admit adds a member with a first device, and closes every invite for that handle.
+// Whether the device is the one meant is the caller's to find out: see [Check] and
+// [Fingerprint].
 func Admit(a Admission) Edit {
 	return func(p *policy.Policy) error {
 		if !policy.ValidName(a.Handle) {
@@ -73,7 +73,15 @@ func Admit(a Admission) Edit {
 			ID: a.Device.ID, Handle: a.Handle, Name: a.Name, Email: a.Email, Kind: a.Kind,
 			Roles: uniq(a.Roles), Devices: []policy.Device{a.Device}, Expires: a.Expires,
 		})
-		return closeInvite(p, a.Device.Invite)
+		if err := closeInvite(p, a.Device.Invite); err != nil {
+			return err
+		}
+		for _, i := range p.Invites() {
+			if i.Handle == a.Handle {
+				p.DropInvite(i.ID)
+			}
+		}
+		return nil
 	}
 }
 
@@ -110,7 +118,7 @@ func closeInvite(p *policy.Policy, id string) error {
 		return nil
 	}
 	if _, ok := p.Invite(id); !ok {
-		return about(ErrNoInvite, id)
+		return ErrInviteClosed
 	}
 	p.DropInvite(id)
 	return nil

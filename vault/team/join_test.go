@@ -89,7 +89,7 @@ func TestInvitedIsAdmittedAsTheInviteSays(t *testing.T) {
 	if _, err := team.Check(t.Context(), v, r, vaulttest.Now); !errors.Is(err, team.ErrKnownDevice) {
 		t.Errorf("replayed: %v", err)
 	}
-	if _, err := team.Check(t.Context(), v, request(t, vaulttest.NewMachine(t), got), vaulttest.Now); !errors.Is(err, team.ErrNoInvite) {
+	if _, err := team.Check(t.Context(), v, request(t, vaulttest.NewMachine(t), got), vaulttest.Now); !errors.Is(err, team.ErrInviteClosed) {
 		t.Errorf("used twice: %v", err)
 	}
 }
@@ -107,6 +107,31 @@ func TestAnyManagerCanAdmit(t *testing.T) {
 	vaulttest.Edit(t, c, team.PutRole(team.Role{Name: "owner", Manage: true}), team.AddRole("cleo", "owner"))
 	if m, err = team.Check(t.Context(), c, request(t, ben, l), vaulttest.Now); err != nil || !m.Proved {
 		t.Errorf("after another role manages: %+v, %v", m, err)
+	}
+}
+
+// A second line for somebody who is in by then would be a way in for whoever finds it.
+func TestAdmissionClosesEveryInviteForTheHandle(t *testing.T) {
+	ana, ben := vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	first, second := invite(t, v, "ben", policy.Developer), invite(t, v, "ben", policy.Admin)
+	invite(t, v, "cleo", policy.Viewer)
+	r := request(t, ben, first)
+	m, err := team.Check(t.Context(), v, r, vaulttest.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vaulttest.Edit(t, v, team.Admit(m.Admission(r)))
+	if open := v.Policy().Invites(); len(open) != 1 || open[0].Handle != "cleo" {
+		t.Errorf("open invites: %+v", open)
+	}
+	if _, err := team.Check(t.Context(), v, request(t, vaulttest.NewMachine(t), second), vaulttest.Now); !errors.Is(err, team.ErrInviteClosed) {
+		t.Errorf("the second line: %v", err)
+	}
+	// Nobody vouched for by an invite: the lines for that handle close all the same.
+	vaulttest.Admit(t, v, vaulttest.NewMachine(t), "cleo", policy.Viewer)
+	if open := v.Policy().Invites(); len(open) != 0 {
+		t.Errorf("open invites: %+v", open)
 	}
 }
 
@@ -150,7 +175,7 @@ func TestRequestsAreNotBelieved(t *testing.T) {
 		"another's keys, the first proof":      {alter(func(x *team.Request) { x.Sign, x.Recipient, x.Join = evil.Sign, evil.Recipient, evil.Join }), team.ErrProof},
 		"another name":                         {alter(func(x *team.Request) { x.Name = "The Boss" }), team.ErrProof},
 		"no proof":                             {alter(func(x *team.Request) { x.Proof = "" }), team.ErrProof},
-		"a guessed secret":                     {request(t, eve, guessed), team.ErrNoInvite},
+		"a guessed secret":                     {request(t, eve, guessed), team.ErrInviteClosed},
 		"no invite at all, signed for one":     {alter(func(x *team.Request) { x.Invite, x.Proof = "", "" }), team.ErrRequest},
 		"an escape sequence":                   {alter(func(x *team.Request) { x.Name = "\x1b[2J" }), team.ErrRequest},
 		"a handle that is a path":              {alter(func(x *team.Request) { x.Handle = "../ana" }), team.ErrRequest},

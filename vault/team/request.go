@@ -29,6 +29,9 @@ var (
 	// ErrProof says that a request names an open invite and does not know its secret:
 	// somebody else made it, or altered it.
 	ErrProof = errors.New("the join request does not prove that it answers the invite")
+	// ErrInviteClosed says that the invite is not open any more, or never was: it was used,
+	// taken back, or closed when somebody who managed left.
+	ErrInviteClosed = errors.New("the invite is closed")
 	// ErrInviteExpired says that the invite's time is over.
 	ErrInviteExpired = errors.New("the invite has expired")
 )
@@ -163,8 +166,8 @@ type Match struct {
 
 // Check compares a request with the vault: that it is for it, that its device is
 // new, and, if it answers an invite, that it knows the invite's secret and comes in
-// time. It needs manage. A request whose invite is closed or unknown is not proved;
-// one with a wrong proof is [ErrProof].
+// time. It needs manage. One whose invite is closed or unknown is [ErrInviteClosed], one
+// with a wrong proof [ErrProof].
 func Check(ctx context.Context, v *vault.Vault, r Request, now int64) (Match, error) {
 	if err := r.check(); err != nil {
 		return Match{}, err
@@ -180,7 +183,7 @@ func Check(ctx context.Context, v *vault.Vault, r Request, now int64) (Match, er
 	}
 	i, ok := v.Policy().Invite(r.Invite)
 	if !ok {
-		return Match{}, about(ErrNoInvite, r.Invite)
+		return Match{}, ErrInviteClosed
 	}
 	if i.Expires < now {
 		return Match{}, about(ErrInviteExpired, i.Handle)

@@ -101,13 +101,15 @@ func (a *app) admit(ctx context.Context, o admitOptions) error {
 	if err != nil {
 		return err
 	}
-	if c.match.Proved {
-		err = a.confirmAdmission(ctx, s, c, o)
-	} else {
-		err = a.compare(ctx, c.request, o)
-	}
-	if err != nil {
-		return err
+	switch {
+	case c.match.Proved && !o.yes:
+		g.confirm = func(ctx context.Context) error { return a.confirmAdmission(ctx, s, c) }
+	case !c.match.Proved && o.fingerprint == "":
+		g.confirm = func(ctx context.Context) error { return a.askFingerprint(ctx, c.request) }
+	case !c.match.Proved:
+		if err := compareFingerprint(c.request, o.fingerprint); err != nil {
+			return err
+		}
 	}
 	if err := a.governIn(ctx, s, w, g); err != nil {
 		return err
@@ -206,10 +208,7 @@ func (a *app) admission(s *session, c candidate, o admitOptions) (governing, err
 }
 
 // confirmAdmission asks once. That it is the invited who asks is proved.
-func (a *app) confirmAdmission(ctx context.Context, s *session, c candidate, o admitOptions) error {
-	if o.yes {
-		return nil
-	}
+func (a *app) confirmAdmission(ctx context.Context, s *session, c candidate) error {
 	i := c.match.Invite
 	by, _ := s.vault.Policy().Member(i.By)
 	as := "with the role " + lists(i.Roles)
@@ -238,18 +237,20 @@ func describeAsking(r team.Request) string {
 	return out
 }
 
-// compare has a person type the fingerprint that was read to them. It isn't shown
+// askFingerprint has a person type the fingerprint that was read to them. It isn't shown
 // before: what can be copied would be copied.
-func (a *app) compare(ctx context.Context, r team.Request, o admitOptions) error {
-	said := o.fingerprint
-	if said == "" {
-		a.note("no invite vouches for this request by %s", describeAsking(r))
-		a.note("ask them, by a channel that you trust, for the fingerprint that secr join showed")
-		var err error
-		if said, err = a.term.Ask(ctx, term.Question{Text: "Their fingerprint", What: "the fingerprint of their device", Flag: "--fingerprint"}); err != nil {
-			return err
-		}
+func (a *app) askFingerprint(ctx context.Context, r team.Request) error {
+	a.note("no invite vouches for this request by %s", describeAsking(r))
+	a.note("ask them, by a channel that you trust, for the fingerprint that secr join showed")
+	said, err := a.term.Ask(ctx, term.Question{Text: "Their fingerprint", What: "the fingerprint of their device", Flag: "--fingerprint"})
+	if err != nil {
+		return err
 	}
+	return compareFingerprint(r, said)
+}
+
+// compareFingerprint holds a request against the fingerprint that was read for it.
+func compareFingerprint(r team.Request, said string) error {
 	if bareWords(said) != bareWords(r.Fingerprint()) {
 		return exit.New(exit.Integrity, "this request is of another device: the fingerprints differ").
 			WithHint("read them to each other once more; if they still differ, somebody asks in their place")

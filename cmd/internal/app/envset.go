@@ -13,6 +13,7 @@ import (
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/team"
 )
 
 func (a *app) envSetVerb() *cli.Command {
@@ -140,31 +141,31 @@ func (a *app) envRetireVerb() *cli.Command {
 }
 
 func (a *app) envRetire(ctx context.Context, name string, sure, noSync bool) error {
+	g := governing{subject: "retire environment " + name, noSync: noSync, edit: retireEnvironment(name)}
 	if !sure {
-		yes, err := a.term.Confirm(ctx, term.Question{
-			Text: fmt.Sprintf("Retire the environment %s for ever?", name), What: "a yes to retiring " + name, Flag: "--yes",
-		})
-		if err != nil {
+		g.confirm = func(ctx context.Context) error {
+			yes, err := a.term.Confirm(ctx, term.Question{
+				Text: fmt.Sprintf("Retire the environment %s for ever?", name), What: "a yes to retiring " + name, Flag: "--yes",
+			})
+			if err == nil && !yes {
+				err = exit.New(exit.Stopped, "nothing retired")
+			}
 			return err
 		}
-		if !yes {
-			return exit.New(exit.Stopped, "nothing retired")
-		}
 	}
-	return a.govern(ctx, governing{subject: "retire environment " + name, noSync: noSync, edit: func(p *policy.Policy) error {
-		e, ok := p.Environment(name)
-		if !ok || e.Retired {
-			return noEnvironment(name)
-		}
-		e.Retired = true
-		p.PutEnvironment(e)
+	return a.govern(ctx, g)
+}
+
+// retireEnvironment ends an environment, and the grants on it.
+func retireEnvironment(name string) team.Edit {
+	return together(team.RetireEnvironment(name), func(p *policy.Policy) error {
 		for _, r := range p.Roles() {
 			if _, granted := r.Grants[name]; granted && !r.Retired {
 				setGrant(p, r, name, policy.None)
 			}
 		}
 		return nil
-	}})
+	})
 }
 
 // reportTurned says which keys advanced, and what that did.

@@ -107,9 +107,14 @@ func (a *app) readLine(text string) (*team.Line, error) {
 		return nil, err
 	}
 	if l.Expires < a.sys.Now().Unix() {
-		return nil, &exit.Error{Code: exit.Denied, Err: team.ErrInviteExpired, Hint: "ask for a new one"}
+		return nil, askAgain(team.ErrInviteExpired)
 	}
 	return &l, nil
+}
+
+// askAgain says to who was invited that the line is of no use any more.
+func askAgain(why error) error {
+	return &exit.Error{Code: exit.Denied, Err: why, Hint: "ask who sent the line for a new one, and run secr join with that"}
 }
 
 // joining is the project that somebody joins: the one that the folder names, or, with
@@ -275,6 +280,11 @@ func (a *app) place(ctx context.Context, s *session, w way, l *team.Line) (team.
 			WithHint("secr join --profile NAME makes another identity")
 	case !errors.Is(err, vault.ErrNotMember):
 		return team.Place{}, err
+	}
+	if l != nil {
+		if _, open := v.Policy().Invite(l.InviteID()); !open {
+			return team.Place{}, askAgain(team.ErrInviteClosed)
+		}
 	}
 	return team.PlaceOf(v), nil
 }

@@ -34,6 +34,7 @@ type governing struct {
 	subject string // of the change
 	done    string // what is said when it is made; empty is nothing
 	edit    func(*policy.Policy) error
+	confirm func(context.Context) error // asks before the change; nil asks nothing
 	dryRun  bool
 	noSync  bool
 }
@@ -79,6 +80,15 @@ func (a *app) governIn(ctx context.Context, s *session, w way, g governing) erro
 		a.reportGoverned(report)
 		a.note("nothing was changed")
 		return nil
+	}
+	if g.confirm != nil {
+		// Nobody is asked about what the rules refuse.
+		if _, err := d.Plan(ctx); err != nil {
+			return plainly(err)
+		}
+		if err := g.confirm(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := d.Commit(ctx, g.subject); err != nil {
 		return plainly(err)
