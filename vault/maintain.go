@@ -8,7 +8,7 @@ import (
 )
 
 // Maintain packs the vault's repository again if it has become scattered. Every
-// change does that by our own means; with the user's git it becomes smaller still.
+// change does that by our own means; with the user's git all of it into one pack.
 func (v *Vault) Maintain(ctx context.Context, how repo.Maintenance) error {
 	lock, err := v.lock(ctx, "maintain")
 	if err != nil {

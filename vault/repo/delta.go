@@ -1,5 +1,7 @@
 package repo
 
+import "encoding/binary"
+
 // deltaDepth bounds a chain of deltas. Git makes chains of 50, on request of
 // 250; longer ones are made to cost the reader time.
 const deltaDepth = 512
@@ -89,4 +91,102 @@ func deltaCopy(base []byte, op byte, ops []byte) (piece, rest []byte, err error)
 		return nil, nil, damaged("a delta copies from outside its base")
 	}
 	return base[off:end], ops, nil
+}
+
+// deltaWord is how many bytes two objects must have in common somewhere for a copy.
+const deltaWord = 8
+
+// makeDelta writes b as copies out of a and what is new.
+func makeDelta(a, b []byte) []byte {
+	head, tail := commonEnds(a, b)
+	out := binary.AppendUvarint(nil, uint64(len(a)))
+	out = binary.AppendUvarint(out, uint64(len(b)))
+	out = copyOps(out, 0, head)
+	out = middleOps(out, a[head:len(a)-tail], b[head:len(b)-tail], head)
+	return copyOps(out, len(a)-tail, tail)
+}
+
+// commonEnds is how many bytes a and b begin and end with alike.
+func commonEnds(a, b []byte) (head, tail int) {
+	most := min(len(a), len(b))
+	for head < most && a[head] == b[head] {
+		head++
+	}
+	for tail < most-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	return head, tail
+}
+
+// middleOps appends what makes b, where a begins at an offset of the base.
+func middleOps(out, a, b []byte, offset int) []byte {
+	words := wordsOf(a)
+	fresh := 0 // from here on nothing is written yet
+	for at := 0; at+deltaWord <= len(b); {
+		from, ok := words[binary.NativeEndian.Uint64(b[at:])]
+		if !ok {
+			at++
+			continue
+		}
+		for at > fresh && from > 0 && b[at-1] == a[from-1] {
+			at, from = at-1, from-1
+		}
+		n := deltaWord
+		for at+n < len(b) && from+n < len(a) && b[at+n] == a[from+n] {
+			n++
+		}
+		out = copyOps(insertOps(out, b[fresh:at]), offset+from, n)
+		at += n
+		fresh = at
+	}
+	return insertOps(out, b[fresh:])
+}
+
+// wordsOf says where in a some of its words are first: all of a short one's, about as
+// many of a long one's.
+func wordsOf(a []byte) map[uint64]int {
+	step := 1 + len(a)/4096
+	words := make(map[uint64]int, len(a)/step)
+	for i := 0; i+deltaWord <= len(a); i += step {
+		word := binary.NativeEndian.Uint64(a[i:])
+		if _, ok := words[word]; !ok {
+			words[word] = i
+		}
+	}
+	return words
+}
+
+// insertOps appends instructions that insert data.
+func insertOps(out, data []byte) []byte {
+	for len(data) > 0 {
+		n := min(len(data), 127)
+		out = append(append(out, byte(n)), data[:n]...)
+		data = data[n:]
+	}
+	return out
+}
+
+// copyOps appends instructions that copy n bytes from off.
+func copyOps(out []byte, off, n int) []byte {
+	for n > 0 {
+		size := min(n, 0xffff)
+		op := byte(0x80)
+		var args []byte
+		for i := range 4 {
+			if b := byte(off >> (8 * i)); b != 0 {
+				op |= 1 << i
+				args = append(args, b)
+			}
+		}
+		for i := range 2 {
+			if b := byte(size >> (8 * i)); b != 0 {
+				op |= 0x10 << i
+				args = append(args, b)
+			}
+		}
+		out = append(append(out, op), args...)
+		off += size
+		n -= size
+	}
+	return out
 }

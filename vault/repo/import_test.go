@@ -159,7 +159,7 @@ func TestADeepChainOfDeltasIsRefused(t *testing.T) {
 	previous := int64(packHeader)
 	for i := range deltaDepth + 2 {
 		next := content + fmt.Sprint(i)
-		d := spliceDelta([]byte(content), []byte(next))
+		d := makeDelta([]byte(content), []byte(next))
 		entry := rawEntry(kindOffsetDelta, len(d), backBytes(w.offset-previous), string(d))
 		previous, content = w.offset, next
 		last = BlobHash([]byte(content))
@@ -333,7 +333,7 @@ func FuzzDelta(f *testing.F) {
 			t.Errorf("%d bytes", len(out))
 		}
 		// And what we make ourselves is undone.
-		back, err := applyDelta(base, spliceDelta(base, delta), 1<<20)
+		back, err := applyDelta(base, makeDelta(base, delta), 1<<20)
 		if err != nil || !bytes.Equal(back, delta) {
 			t.Errorf("%q to %q: %q %v", base, delta, back, err)
 		}

@@ -158,7 +158,7 @@ func (d *deflater) deflate(out []byte, k kind, data []byte) ([]byte, error) {
 	d.out.b = out
 	if d.zlib == nil {
 		// Trees are mostly hashes: trying harder takes three times as long for a few
-		// bytes in a hundred, which the next packing by native git saves anyway.
+		// bytes in a hundred.
 		d.zlib, _ = zlib.NewWriterLevel(&d.out, zlib.BestSpeed) // fails for unknown levels only
 	} else {
 		d.zlib.Reset(&d.out)

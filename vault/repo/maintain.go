@@ -25,7 +25,7 @@ const (
 	mergeLarge = 4 << 20
 	mergeMany  = 48
 	// nativeObjects is how many objects may lie outside the largest pack
-	// before native git, which finds better deltas, packs everything again.
+	// before native git packs everything into one.
 	nativeObjects = 8000
 )
 

@@ -138,6 +138,125 @@ func TestMergedTreesAreDeltas(t *testing.T) {
 	}
 }
 
+// Two environments are changed in turn, and merged again and again: each folder's trees
+// still lie on each other, in chains that Git would take over.
+func TestMergedVersionsLieOnTheOnesBefore(t *testing.T) {
+	r := testRepo(t)
+	files := map[string]string{}
+	for i := range 120 {
+		files[fmt.Sprintf("secrets/%d/%02x/s", i%2, i/2)] = fmt.Sprint(i)
+	}
+	c := commitFiles(t, r, Hash{}, 1, files)
+	whole, deepest := 0, 0
+	for round := range 4 {
+		for i := range mergePacks + 1 {
+			n := round*(mergePacks+1) + i
+			c = commitFiles(t, r, c, n+2, map[string]string{fmt.Sprintf("secrets/%d/%02x/s", n%2, n*7%60): fmt.Sprint("new", n)})
+		}
+		if err := r.Maintain(t.Context(), Maintenance{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packs, err := r.store.relist()
+	if err != nil || len(packs) != 1 {
+		t.Fatalf("%d packs, %v", len(packs), err)
+	}
+	for h := range everyObject(t, r) {
+		k, data, err := r.read(h, objectLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		depth := depthOf(t, packs[0], h)
+		deepest = max(deepest, depth)
+		if depth == 0 && k == kindTree && len(data) > 1000 {
+			whole++
+		}
+	}
+	if whole != 2 {
+		t.Errorf("%d trees of two environments are stored whole", whole)
+	}
+	if limit := 2 * 7; deepest > limit {
+		t.Errorf("a chain has %d deltas: more than %d for a hundred versions", deepest, limit)
+	}
+	fsck(t, r)
+}
+
+// depthOf is how many deltas an object is away from a whole one.
+func depthOf(t *testing.T, p *pack, h Hash) int {
+	t.Helper()
+	off, ok, err := p.find(h)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for depth := 0; ; depth++ {
+		e, i, err := p.start(off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.store.inflaters.put(i)
+		if e.kind.plain() {
+			return depth
+		}
+		if off, err = p.baseOffset(e, off); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCommitsLieOnTheirAuthorsFirst(t *testing.T) {
+	commit := func(author string, n int) []byte {
+		return fmt.Appendf(nil, "tree %040x\nauthor %s <%s@vault> %d +0000\n", n, author, author, n)
+	}
+	var l lineages
+	if _, ok := l.base(kindCommit, commit("ana", 1)); ok {
+		t.Error("the first has a base")
+	}
+	l.add(kindCommit, version{placed{offset: 1}, commit("ana", 1)})
+	l.add(kindCommit, version{placed{offset: 2}, commit("ben", 2)})
+	for n := range 20 {
+		for i, author := range []string{"ana", "ben"} {
+			base, ok := l.base(kindCommit, commit(author, n))
+			if !ok || base.offset != int64(i+1) {
+				t.Fatalf("%s's lies on %d, %v", author, base.offset, ok)
+			}
+			l.add(kindCommit, version{placed{offset: 100, depth: 1}, commit(author, n)})
+		}
+	}
+}
+
+func TestLineagesAreForgottenBeforeTheyFillTheMemory(t *testing.T) {
+	var l lineages
+	tree := make([]byte, 1<<20)
+	for i := range 3 * lineageLimit >> 20 {
+		tree = slices.Clone(tree)
+		copy(tree, fmt.Sprintf("40000 %d", i))
+		l.add(kindTree, version{data: tree})
+		if held := len(l.alike) << 20; held > lineageLimit {
+			t.Fatalf("%d bytes are held", held)
+		}
+	}
+}
+
+func TestDeltasAreOfWhatChanged(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	a := make([]byte, 7000)
+	for i := range a {
+		a[i] = byte(random.Uint32())
+	}
+	b := slices.Clone(a)
+	for i := range 8 {
+		b[700*i+random.IntN(600)] ^= 1 // inside
+	}
+	b = slices.Concat(b[:3000], []byte("a longer piece"), b[3000:5000], b[5100:])
+	delta := makeDelta(a, b)
+	if got, err := applyDelta(a, delta, len(b)); err != nil || !slices.Equal(got, b) {
+		t.Fatal(err)
+	}
+	if len(delta) > 200 {
+		t.Errorf("a delta of %d bytes for ten small changes", len(delta))
+	}
+}
+
 func TestReadersGoOnWhilePacksAreMerged(t *testing.T) {
 	r := testRepo(t)
 	files := map[string]string{}

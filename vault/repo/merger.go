@@ -2,19 +2,12 @@ package repo
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 )
 
-const (
-	mergeDepth  = 20 // deltas in a chain that we make
-	mergeWindow = 16 // trees that the next one is compared with
-)
-
 // merger writes one pack out of several packs and loose objects. What is
-// stored as a delta stays one if its base comes along; trees that are stored
-// whole become deltas of similar ones, because a change touches one line of
-// each tree above it and would otherwise store all the others again.
+// stored as a delta stays one if its base comes along; trees and commits that
+// are stored whole become deltas of those before them in their lineage.
 type merger struct {
 	repo  *Repo
 	packs []*pack
@@ -23,8 +16,8 @@ type merger struct {
 
 	merged []Hash // loose objects that need their own file no longer
 
-	placed map[Hash]placed
-	recent []placedTree
+	placed   map[Hash]placed
+	lineages lineages
 }
 
 // placed is where an object is in the new pack, and how many deltas it is
@@ -32,11 +25,6 @@ type merger struct {
 type placed struct {
 	offset int64
 	depth  int
-}
-
-type placedTree struct {
-	placed
-	data []byte
 }
 
 // source is an object in an old pack.
@@ -184,15 +172,19 @@ func (m *merger) copyPacked(p *pack, s source, names map[int64]Hash) error {
 		ref = names[e.base]
 	}
 	base, ok := m.placed[ref]
-	if !ok || base.depth >= 2*mergeDepth {
+	if !ok || base.depth >= mergeDepth {
 		return m.put(s.hash, k, data)
 	}
 	e, delta, err := p.storedRaw(s.offset)
 	if err != nil {
 		return err
 	}
+	m.lineages.add(k, version{m.next(base.depth + 1), data})
 	return m.putDelta(s.hash, base, delta, e.size)
 }
+
+// next is where the next object will be.
+func (m *merger) next(depth int) placed { return placed{offset: m.out.offset, depth: depth} }
 
 // storedRaw reads what is stored at off without the cache.
 func (p *pack) storedRaw(off int64) (packEntry, []byte, error) {
@@ -208,41 +200,23 @@ func (p *pack) storedRaw(off int64) (packEntry, []byte, error) {
 	return e, data, err
 }
 
-// put writes an object, a tree as a delta if one before it is alike.
+// put writes an object, as a delta if one before it is alike.
 func (m *merger) put(h Hash, k kind, data []byte) error {
-	if k != kindTree {
-		m.placed[h] = placed{offset: m.out.offset}
-		return m.out.add(h, k, data)
-	}
-	var best []byte
-	var base placed
-	for _, t := range m.recent {
-		if t.depth >= mergeDepth {
-			continue
-		}
-		if d := spliceDelta(t.data, data); len(d) < len(data)/2 && (best == nil || len(d) < len(best)) {
-			best, base = d, t.placed
+	base, ok := m.lineages.base(k, data)
+	if ok {
+		if delta := makeDelta(base.data, data); len(delta) < len(data)/2 {
+			m.lineages.add(k, version{m.next(base.depth + 1), data})
+			return m.putDelta(h, base.placed, delta, len(delta))
 		}
 	}
-	at := placed{offset: m.out.offset}
-	var err error
-	if best == nil {
-		m.placed[h] = at
-		err = m.out.add(h, k, data)
-	} else {
-		at.depth = base.depth + 1
-		err = m.putDelta(h, base, best, len(best))
-	}
-	m.recent = append(m.recent, placedTree{placed: at, data: data})
-	if len(m.recent) > mergeWindow {
-		m.recent = m.recent[1:]
-	}
-	return err
+	m.placed[h] = m.next(0)
+	m.lineages.add(k, version{m.placed[h], data})
+	return m.out.add(h, k, data)
 }
 
 // putDelta writes an object as a delta of another in the new pack.
 func (m *merger) putDelta(h Hash, base placed, delta []byte, size int) error {
-	m.placed[h] = placed{offset: m.out.offset, depth: base.depth + 1}
+	m.placed[h] = m.next(base.depth + 1)
 	entry := entryHeader(nil, kindOffsetDelta, size)
 	entry = append(entry, backBytes(m.out.offset-base.offset)...)
 	entry, err := m.out.deflate.deflate(entry, kindOffsetDelta, delta)
@@ -260,52 +234,5 @@ func backBytes(n int64) []byte {
 		out = append(out, byte(n&0x7f)|0x80)
 	}
 	slices.Reverse(out)
-	return out
-}
-
-// spliceDelta writes b as a's beginning, something new, and a's end.
-func spliceDelta(a, b []byte) []byte {
-	most := min(len(a), len(b))
-	head := 0
-	for head < most && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < most-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
-	out := binary.AppendUvarint(nil, uint64(len(a)))
-	out = binary.AppendUvarint(out, uint64(len(b)))
-	out = copyOps(out, 0, head)
-	for middle := b[head : len(b)-tail]; len(middle) > 0; {
-		n := min(len(middle), 127)
-		out = append(append(out, byte(n)), middle[:n]...)
-		middle = middle[n:]
-	}
-	return copyOps(out, len(a)-tail, tail)
-}
-
-// copyOps appends instructions that copy n bytes from off.
-func copyOps(out []byte, off, n int) []byte {
-	for n > 0 {
-		size := min(n, 0xffff)
-		op := byte(0x80)
-		var args []byte
-		for i := range 4 {
-			if b := byte(off >> (8 * i)); b != 0 {
-				op |= 1 << i
-				args = append(args, b)
-			}
-		}
-		for i := range 2 {
-			if b := byte(size >> (8 * i)); b != 0 {
-				op |= 0x10 << i
-				args = append(args, b)
-			}
-		}
-		out = append(append(out, op), args...)
-		off += size
-		n -= size
-	}
 	return out
 }
