@@ -18,7 +18,10 @@ import (
 // speaks https, ssh and folders. It reads no git and no ssh configuration: no credential
 // helpers, no insteadOf, no ProxyJump, no host aliases. It says so through Note where
 // such settings are there.
-type Builtin struct{ o BuiltinOptions }
+type Builtin struct {
+	o    BuiltinOptions
+	pack packInto // for many objects into a folder; nil: they are written one by one
+}
 
 // BuiltinOptions say how hosts are reached.
 type BuiltinOptions struct {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -72,6 +73,10 @@ func kindOfError(err error) Kind {
 			return Quota
 		}
 		return kindOfText([]string{err.Error()})
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return Quota
+	case errors.Is(err, fs.ErrPermission):
+		return Authentication
 	case errors.As(err, &broken), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Unreachable
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -29,7 +29,7 @@ func (t *transfer) pushRequest(ctx context.Context, command string, p Push, thei
 	if err != nil {
 		return nil, err
 	}
-	list, err := missing(ctx, src, p.New, have)
+	list, err := missing(ctx, src, walk{tip: p.New, have: have})
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,8 @@ const (
 	NoBranch
 	// Moved: the branch is no longer what the caller expected. Fetch and try again.
 	Moved
+	// Locked: a folder's branch has a lock of which nobody knows who left it; see [LockError].
+	Locked
 	// Rejected: a hook or a protected branch refused the push.
 	Rejected
 	// Quota: the host has no room for this, or gets too many requests.
@@ -77,6 +79,8 @@ func (k Kind) String() string {
 		return "the branch isn't there"
 	case Moved:
 		return "the branch moved meanwhile"
+	case Locked:
+		return "the branch is locked"
 	case Rejected:
 		return "the host refused the push"
 	case Quota:

@@ -15,8 +15,9 @@ import (
 // Native is the transport of the user's own git program. Its arguments are fixed but for
 // addresses, refs and folders; everything secret travels in the environment.
 type Native struct {
-	o   NativeOptions
-	env []string
+	o      NativeOptions
+	env    []string
+	folder *Builtin // for folders that are the host, as far as it knows them
 }
 
 // NativeOptions say how git is run.
@@ -49,7 +50,10 @@ func NewNative(o NativeOptions) *Native {
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	return &Native{o: o, env: scrub(o.Environ, o.Prompt)}
+	n := &Native{o: o, env: scrub(o.Environ, o.Prompt)}
+	n.folder = NewBuiltin(BuiltinOptions{Progress: o.Progress, Note: o.Note})
+	n.folder.pack = n.packInto
+	return n
 }
 
 // FindGit looks for git in the absolute folders of a PATH, never in the current folder.
@@ -87,7 +91,7 @@ func settings() []string {
 	}
 }
 
-// List runs git ls-remote.
+// List runs git ls-remote, or reads the folder.
 func (n *Native) List(ctx context.Context, q List) (map[string]Hash, error) {
 	patterns := make([]string, 0, len(q.Refs))
 	for _, ref := range q.Refs {
@@ -98,6 +102,11 @@ func (n *Native) List(ctx context.Context, q List) (map[string]Hash, error) {
 			ref += "*"
 		}
 		patterns = append(patterns, ref)
+	}
+	if q.URL.scheme == File {
+		if refs, err := n.folder.List(ctx, q); !isForGit(err) {
+			return refs, err
+		}
 	}
 	limits := q.Limits.orDefault()
 	args := append(settings(), "ls-remote", "--refs", "--quiet", "--", q.URL.String())
@@ -177,13 +186,23 @@ func allocLimit(l Limits) int64 { return max(32<<20, int64(l.Objects)*96) }
 // somebody left there could start its hooks, and commands out of its settings, as this user.
 const plainReceive = "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=: -c core.fsmonitor=false -c receive.autogc=false receive-pack"
 
-// Push runs git push with a lease, which is Git's compare-and-swap.
+// Push runs git push with a lease, which is Git's compare-and-swap. A branch in a folder is
+// moved by this process itself: a git that is killed there leaves a lock that could be
+// anybody's.
 func (n *Native) Push(ctx context.Context, p Push) error {
 	if err := checkRef(p.Ref); err != nil {
 		return err
 	}
 	if p.Old == p.New {
 		return nil
+	}
+	if p.URL.scheme == File {
+		if err := n.folder.Push(ctx, p); !isForGit(err) {
+			return err
+		}
+		if err := n.folder.unlock(ctx, p); err != nil {
+			return err
+		}
 	}
 	lease, source := "", ""
 	if p.Old != (Hash{}) {

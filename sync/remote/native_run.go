@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ type invocation struct {
 	url       URL
 	args      []string
 	env       []string
+	stdin     string
 	limits    Limits
 	maxOutput int64  // bytes of stdout
 	watch     string // a folder that may not grow over limits.Bytes; empty: none
@@ -55,6 +57,9 @@ func (n *Native) run(ctx context.Context, v invocation) ([]byte, error) {
 	out := &capped{max: v.maxOutput, full: func() { stop(errSize) }}
 	cmd := n.command(run, v.args, append(env, v.env...))
 	cmd.Stdout, cmd.Stderr = out, said
+	if v.stdin != "" {
+		cmd.Stdin = strings.NewReader(v.stdin)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, &Error{Kind: NoGit, URL: v.url.String(), Message: Clean(err.Error()), Err: err}
 	}

@@ -18,14 +18,21 @@ import (
 // errMalformed is the cause when an object can't be walked.
 var errMalformed = errors.New("is not a Git object")
 
-// missing lists the objects of a commit's history that somebody who has all of the
-// commits in have doesn't have: commits, trees and blobs, each once.
-func missing(ctx context.Context, src *repo.Foreign, tip Hash, have []Hash) ([]Hash, error) {
+// walk is the history of a commit, without that of the commits in have.
+type walk struct {
+	tip  Hash
+	have []Hash
+	most int // objects after which nobody wants to know more; 0: all
+}
+
+// missing lists the objects that somebody who has all of the commits in have doesn't
+// have: commits, trees and blobs, each once.
+func missing(ctx context.Context, src *repo.Foreign, k walk) ([]Hash, error) {
 	w := walker{ctx: ctx, src: src, seen: map[Hash]bool{}, have: map[Hash]bool{}}
-	for _, h := range have {
+	for _, h := range k.have {
 		w.have[h] = true
 	}
-	for open := []Hash{tip}; len(open) > 0; {
+	for open := []Hash{k.tip}; len(open) > 0 && (k.most == 0 || len(w.list) <= k.most); {
 		h := open[len(open)-1]
 		open = open[:len(open)-1]
 		if w.have[h] || w.seen[h] {

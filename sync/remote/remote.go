@@ -124,8 +124,11 @@ func checkRef(ref string) error {
 }
 
 // wanted reports whether ref is one that the list asks for.
-func (q List) wanted(ref string) bool {
-	for _, name := range q.Refs {
+func (q List) wanted(ref string) bool { return named(q.Refs, ref) }
+
+// named reports whether ref is among names, or under one that ends in a slash.
+func named(names []string, ref string) bool {
+	for _, name := range names {
 		if ref == name || strings.HasSuffix(name, "/") && strings.HasPrefix(ref, name) {
 			return true
 		}

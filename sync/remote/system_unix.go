@@ -3,15 +3,33 @@
 package remote
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const gitProgram = "git"
 
+// noWait makes opening a pipe return at once.
+const noWait = syscall.O_NONBLOCK
+
 func isProgram(info fs.FileInfo) bool { return info.Mode().IsRegular() && info.Mode()&0o111 != 0 }
+
+// tryLock takes the system's lock of an open file, and reports whether it got it.
+func tryLock(file *os.File) (bool, error) {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
 
 // detach gives git a session of its own, so that nothing under it finds a terminal to
 // ask on and all of it can be ended together. With prompts it stays where the user's

@@ -180,6 +180,7 @@ func strangers() []row {
 		{network(remote.Broken), Integrity, "nothing was taken over"},
 		{network(remote.Interrupted), Stopped, ""},
 		{network(remote.Moved), Offline, "others were faster each time: try again"},
+		{network(remote.Locked), Failed, ""}, // the error knows the command
 		{network(remote.NoGit), Failed, "install git, or take it out of PATH to use the built-in transport"},
 		{network(remote.Unsupported), Failed, "install git, which knows this"},
 		{as[*remote.Error], Offline, "what is here works offline"},
