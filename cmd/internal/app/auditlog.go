@@ -174,7 +174,7 @@ func (a *app) writeEvents(vaultID string, readings bool, events iter.Seq2[audit.
 			return err
 		}
 		out.WriteString(separator)
-		out.Write(data)
+		out.Write(term.CleanJSON(data))
 		separator = ",\n    "
 	}
 	out.WriteString("\n  ]\n}\n")

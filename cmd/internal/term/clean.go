@@ -2,8 +2,10 @@ package term
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -53,6 +55,28 @@ func clean(s string, lines bool) string {
 		s = s[n:]
 	}
 	return out.String()
+}
+
+// CleanJSON makes a JSON document safe for a terminal without changing what it says:
+// characters that would do something to a terminal, or that can't be seen, are spelled as
+// \u escapes. In JSON such characters stand in texts only, where that is the same.
+func CleanJSON(doc []byte) []byte {
+	if !slices.ContainsFunc(doc, func(b byte) bool { return b >= 0x7f }) {
+		return doc
+	}
+	out := make([]byte, 0, len(doc)+64)
+	for len(doc) > 0 {
+		r, n := utf8.DecodeRune(doc)
+		if r < 0x7f || unicode.IsPrint(r) && !invisible(r) {
+			out = append(out, doc[:n]...)
+		} else {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
+		}
+		doc = doc[n:]
+	}
+	return out
 }
 
 // plain tells text of printable ASCII alone: nearly all of it.

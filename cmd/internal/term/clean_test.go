@@ -1,6 +1,10 @@
 package term
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"unicode"
@@ -8,6 +12,34 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// TestCleanJSONSaysTheSame holds every character, and what can't be one.
+func TestCleanJSONSaysTheSame(t *testing.T) {
+	var all strings.Builder
+	for r := range rune(unicode.MaxRune + 1) {
+		all.WriteRune(r)
+	}
+	for _, text := range []string{"plain", "a\xff\xed\xa0\x80", all.String()} {
+		doc, err := json.Marshal(map[string]string{text[:1]: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clean := CleanJSON(doc)
+		if i := bytes.IndexFunc(clean, func(r rune) bool { return !unicode.IsPrint(r) || invisible(r) }); i >= 0 {
+			t.Errorf("%q reaches the terminal", clean[i:min(i+8, len(clean))])
+		}
+		var was, is map[string]string
+		if err := errors.Join(json.Unmarshal(doc, &was), json.Unmarshal(clean, &is)); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.Equal(was, is) {
+			t.Errorf("it says something else than before, of %d bytes", len(text))
+		}
+	}
+	if doc := []byte(`{"a": "Größe 名前 🙂 é"}`); !bytes.Equal(CleanJSON(doc), doc) {
+		t.Errorf("%s", CleanJSON(doc))
+	}
+}
 
 func TestAttacksOnATerminalAreShownNotRun(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
