@@ -210,7 +210,7 @@ func (l *Ledger) noteCloudKey(seq uint64, p *policy.Policy, c policy.CloudKey) {
 			if !ok || !r.Active() || !c.Active() || !e.Active() || contains(c.Waiting, name) {
 				continue
 			}
-			level = max(level, r.Grants[e.Name])
+			level = max(level, min(r.Grants[e.Name], policy.Read)) // it reads, and never signs
 			if r.Manage {
 				level = max(level, policy.Read)
 			}

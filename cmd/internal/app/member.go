@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -295,7 +296,7 @@ func (a *app) memberSet(ctx context.Context, o memberSetOptions) error {
 // reportGoverned says who gains and loses what, and which keys turned.
 func (a *app) reportGoverned(r vault.Report) {
 	if r.Changed() {
-		a.showShifts(policy.Changes(r.Before, r.After))
+		a.showShifts(r.Before, r.After, math.MaxInt)
 	}
 	a.reportTurned(r)
 	for _, handle := range slices.Compact(slices.Sorted(slices.Values(r.Closed))) {

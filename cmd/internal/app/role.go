@@ -214,9 +214,30 @@ func noRole(name string) error {
 	return exit.New(exit.NotFound, "no role %q", name).WithHint("secr role ls")
 }
 
-// showShifts says who gains and loses what.
-func (a *app) showShifts(d policy.Difference) {
-	for _, s := range d.Shifts {
+// cloudKeyName is what its provider calls the cloud key of an id.
+func cloudKeyName(id string, policies ...*policy.Policy) string {
+	for _, p := range policies {
+		if p == nil {
+			continue
+		}
+		if k, ok := p.CloudKey(id); ok {
+			return k.Key
+		}
+	}
+	return id
+}
+
+// showShifts says who gains and loses what, so many of them at most.
+func (a *app) showShifts(before, after *policy.Policy, most int) {
+	all := policy.Changes(before, after).Shifts
+	if len(all) > most {
+		defer a.note("and %d more: secr audit log", len(all)-most)
+		all = all[:most]
+	}
+	for _, s := range all {
+		if s.Cloud {
+			s.Who = cloudKeyName(s.Who, before, after)
+		}
 		verb := "loses"
 		if s.Gains() {
 			verb = "gains"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/keys"
+	"github.com/secr/secr/policy"
 	"github.com/secr/secr/sync/joining"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/replay"
@@ -28,6 +29,7 @@ type syncOptions struct {
 	pull                 bool // publishes nothing, no receipt either
 	limits               remote.Limits
 	decide               func(replay.Question) replay.Decision
+	before               *policy.Policy // before the sync
 }
 
 func (a *app) syncVerb() *cli.Command {
@@ -112,6 +114,7 @@ func (a *app) sync(ctx context.Context, o syncOptions) error {
 	if o.repair {
 		return a.repair(ctx, s, w, o)
 	}
+	o.before = s.vault.Policy()
 	return a.syncWith(ctx, s, a.survey(ctx, s, w), o)
 }
 
@@ -220,6 +223,7 @@ func (a *app) pull(ctx context.Context, o syncOptions) error {
 	if err != nil {
 		return err
 	}
+	o.before = s.vault.Policy()
 	result, err := a.replica(s, w, o).Pull(ctx)
 	var undecided *replica.UndecidedError
 	if errors.As(err, &undecided) {
@@ -260,6 +264,9 @@ func (a *app) sayResult(ctx context.Context, s *session, w way, r replica.Result
 		a.note("up to date with %s", w.address())
 	default:
 		a.note("received %s, shared %s", count(int(r.Received), "change"), count(int(r.Sent), "change"))
+	}
+	if o.before != nil && r.Received > 0 {
+		a.showShifts(o.before, s.vault.Policy(), 10)
 	}
 	return a.sayAfterSync(ctx, s, w)
 }
