@@ -29,11 +29,12 @@ type memoryCloud struct {
 	mu      sync.Mutex
 	keys    map[string]keys.Key // by the policy's name of the key
 	refused map[string]bool
+	refusal error // the cause of the refusals
 	calls   []string
 }
 
 func newMemoryCloud() *memoryCloud {
-	return &memoryCloud{keys: map[string]keys.Key{deployKey: keys.NewKey(), otherKey: keys.NewKey()}, refused: map[string]bool{}}
+	return &memoryCloud{keys: map[string]keys.Key{deployKey: keys.NewKey(), otherKey: keys.NewKey()}, refused: map[string]bool{}, refusal: errors.New("no")}
 }
 
 func (m *memoryCloud) Cloud(_ context.Context, k policy.CloudKey, c wrap.Context) (wrap.Cloud, error) {
@@ -43,7 +44,7 @@ func (m *memoryCloud) Cloud(_ context.Context, k policy.CloudKey, c wrap.Context
 		defer m.mu.Unlock()
 		m.calls = append(m.calls, op+" "+c.Name)
 		if m.refused[k.Key] {
-			return keys.Key{}, errors.New("access denied to " + k.Key)
+			return keys.Key{}, fmt.Errorf("access denied to %s: %w", k.Key, m.refusal)
 		}
 		return m.keys[k.Key], nil
 	}
@@ -196,6 +197,25 @@ func TestWithoutCloudAccessAMemberIsRemovedAndTheCloudKeyWaits(t *testing.T) {
 	vaulttest.Edit(t, v, team.RewrapCloudKeys())
 	if diff := cmp.Diff(map[string]string{"A": "prod", "B": "more"}, vaulttest.Values(t, job(t, v, clouds), "production")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestAQuestionThatNobodyAnsweredRemovesNobody: Ctrl-C at a cloud's question is no cloud
+// that can't be reached.
+func TestAQuestionThatNobodyAnsweredRemovesNobody(t *testing.T) {
+	clouds := newMemoryCloud()
+	_, v := deploying(t, clouds)
+	ben := vaulttest.NewMachine(t)
+	vaulttest.Admit(t, v, ben, "ben", "deploy")
+	clouds.refused[deployKey], clouds.refusal = true, context.Canceled
+	before := v.Head()
+	d := v.Draft()
+	d.EditPolicy(team.Remove("ben"))
+	if _, err := d.Commit(t.Context(), "remove ben"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	if v.Head() != before {
+		t.Error("a change was made")
 	}
 }
 

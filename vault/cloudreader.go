@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/secr/secr/keys"
@@ -55,15 +56,18 @@ func (v *Vault) cloudOpener(ctx context.Context, environment string, need policy
 	if len(roles) == 0 {
 		return "", cause
 	}
-	var failed []error
+	var answers CloudError
 	for _, role := range roles {
 		_, err := v.role(ctx, role)
 		if err == nil {
 			return role, nil
 		}
-		failed = append(failed, err)
+		if errors.Is(err, context.Canceled) {
+			return "", err
+		}
+		answers.add(err)
 	}
-	return "", errors.Join(failed...)
+	return "", &answers
 }
 
 // cloudRole unlocks a role's current key by any cloud key that holds it. All are
@@ -105,7 +109,7 @@ func (v *Vault) firstCloud(ctx context.Context, holders []policy.CloudKey, folde
 	defer cancel()
 	answers := make(chan answer, len(holders))
 	s, asked := v.unlocking(), 0
-	failed := []error{ErrCloud}
+	var failed []error
 	for _, holder := range holders {
 		path := folder + holder.ID + ".age"
 		if _, _, ok := s.File(path); !ok {
@@ -123,16 +127,22 @@ func (v *Vault) firstCloud(ctx context.Context, holders []policy.CloudKey, folde
 				return
 			}
 			key, err := cloud.Unwrap(file, c)
+			if _, said := errors.AsType[*wrap.CloudError](err); err != nil && !said {
+				err = fmt.Errorf("%s key %s: %w", holder.Provider, holder.Key, err)
+			}
 			answers <- answer{holder.ID, key, err}
 		}()
 	}
 	for range asked {
 		a := <-answers
-		if a.err == nil {
-			return a.key, a.from, nil
+		if a.err == nil || errors.Is(a.err, context.Canceled) {
+			return a.key, a.from, a.err
 		}
 		failed = append(failed, a.err)
 	}
-	slices.SortStableFunc(failed[1:], func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return keys.Key{}, "", errors.Join(failed...)
+	if asked == 0 {
+		return keys.Key{}, "", ErrCloud
+	}
+	slices.SortStableFunc(failed, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return keys.Key{}, "", &CloudError{failed}
 }

@@ -65,10 +65,17 @@ type Report struct {
 	Unchanged     []Entry         // secrets that already were what they should be
 	Turned        []policy.KeyRef // keys that advanced
 	Resealed      int             // secrets that were sealed again
-	Waiting       []string        // ids of cloud keys that could not be wrapped to
+	Waiting       []Waiting       // cloud keys that could not be wrapped to
 	Due           []string        // environments that must turn and could not
 	Closed        []string        // handles of open invites that were closed, as who left may have known their keys
 	Before, After *policy.Policy
+}
+
+// Waiting is a cloud key without access to roles, until their keys are wrapped to it.
+type Waiting struct {
+	ID, Key string
+	Roles   []string
+	Why     error // what it answered; nil if it wasn't asked now
 }
 
 // Changed says whether there was anything to do.

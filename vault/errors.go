@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/secr/secr/policy"
@@ -38,6 +39,47 @@ var (
 	// ErrCloud says that a key needs a cloud that was not reached.
 	ErrCloud = errors.New("a cloud key is needed and was not reached")
 )
+
+// CloudError says what cloud keys answered of which one had to open something, or take
+// a key. It is an ErrCloud.
+type CloudError struct {
+	Failed []error // one of each key, which it names; one at least
+}
+
+// add takes in the answers of err that are not there yet: a key that holds two roles
+// fails both.
+func (e *CloudError) add(err error) {
+	failed := []error{err}
+	if several, ok := errors.AsType[*CloudError](err); ok {
+		failed = several.Failed
+	}
+	for _, err := range failed {
+		same := func(other error) bool { return other.Error() == err.Error() }
+		if !slices.ContainsFunc(e.Failed, same) {
+			e.Failed = append(e.Failed, err)
+		}
+	}
+}
+
+// Error gives the answer of the one key, or all of them in one line.
+func (e *CloudError) Error() string {
+	if len(e.Failed) == 1 {
+		return e.Failed[0].Error()
+	}
+	all := make([]string, len(e.Failed))
+	for i, err := range e.Failed {
+		all[i] = err.Error()
+	}
+	return e.Headline() + ": " + strings.Join(all, "; ")
+}
+
+// Headline is what to say above a list of the answers.
+func (e *CloudError) Headline() string {
+	return fmt.Sprintf("none of %d cloud keys opened it", len(e.Failed))
+}
+
+// Unwrap gives ErrCloud and every answer.
+func (e *CloudError) Unwrap() []error { return append([]error{ErrCloud}, e.Failed...) }
 
 // NameError says that a secret can't have a name.
 type NameError struct{ Name string }

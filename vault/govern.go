@@ -22,6 +22,8 @@ type governing struct {
 	envs   map[string]environmentKeys
 	audit  keys.Key
 	clouds map[string][]byte // finished wraps to cloud keys, by path
+	// unreached says why a cloud key waits, by its id.
+	unreached map[string]error
 }
 
 // environmentKeys are the keys of one epoch of an environment. Without a cloud key
@@ -35,7 +37,7 @@ type environmentKeys struct {
 func (w *writer) govern(ctx context.Context, d *Draft) error {
 	g := &governing{
 		w: w, old: w.base.Policy(), draft: w.base.Policy().Clone(),
-		roles: map[string]keys.Key{}, envs: map[string]environmentKeys{}, clouds: map[string][]byte{},
+		roles: map[string]keys.Key{}, envs: map[string]environmentKeys{}, clouds: map[string][]byte{}, unreached: map[string]error{},
 	}
 	for _, edit := range d.edits {
 		if err := edit(g.draft); err != nil {
@@ -78,7 +80,7 @@ func (g *governing) report(next *policy.Policy, r *Report) {
 	}
 	for _, c := range next.CloudKeys() {
 		if c.Active() && len(c.Waiting) > 0 {
-			r.Waiting = append(r.Waiting, c.ID)
+			r.Waiting = append(r.Waiting, Waiting{ID: c.ID, Key: c.Key, Roles: c.Waiting, Why: g.unreached[c.ID]})
 		}
 	}
 	for _, e := range next.Environments() {
@@ -106,7 +108,11 @@ func (g *governing) turn(ctx context.Context, d *Draft) ([]policy.KeyRef, error)
 		return nil, err
 	}
 	turned := policy.Turns(g.old, g.draft, also...)
-	if g.deferDue(ctx, turned) {
+	due, err := g.deferDue(ctx, turned)
+	if err != nil {
+		return nil, err
+	}
+	if due {
 		turned = policy.Turns(g.old, g.draft, also...)
 	}
 	return turned, g.renew(ctx, turned)

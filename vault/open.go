@@ -202,8 +202,11 @@ func touchedBetween(from *repo.Repo, old, new repo.Hash) ([]chain.Touched, error
 
 // parallel calls f for 0 to n-1 on all cores, and returns the error of the
 // lowest number that failed.
-func parallel(n int, f func(int) error) error {
-	workers := min(runtime.GOMAXPROCS(0), n)
+func parallel(n int, f func(int) error) error { return spread(runtime.GOMAXPROCS(0), n, f) }
+
+// spread is parallel with so many at once.
+func spread(workers, n int, f func(int) error) error {
+	workers = min(workers, n)
 	errs := make([]error, n)
 	var wait sync.WaitGroup
 	for w := range workers {

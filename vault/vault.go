@@ -51,7 +51,8 @@ type Options struct {
 // Clouds reaches cloud keys.
 type Clouds interface {
 	// Cloud returns the cloud's side of a key for one wrap: it binds what it
-	// encrypts and decrypts to the context.
+	// encrypts and decrypts to the context. An error that is context.Canceled is a
+	// person's who ended it all; any other leaves that cloud key out.
 	Cloud(ctx context.Context, key policy.CloudKey, c wrap.Context) (wrap.Cloud, error)
 }
 

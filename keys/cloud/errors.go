@@ -30,11 +30,17 @@ type Error struct {
 	Message string `json:"message"`
 }
 
+// Error names the key and tells its answer.
 func (e *Error) Error() string {
+	return fmt.Sprintf("%s key %s: %s", e.Key.Provider, e.Key.Name, e.Answer())
+}
+
+// Answer is what it said, without its name.
+func (e *Error) Answer() string {
 	if e.Message == "" {
-		return fmt.Sprintf("%s key %s: %s", e.Key.Provider, e.Key.Name, e.Class.words())
+		return e.Class.words()
 	}
-	return fmt.Sprintf("%s key %s: %s (%s)", e.Key.Provider, e.Key.Name, e.Class.words(), shorten(e.Message))
+	return fmt.Sprintf("%s (%s)", e.Class.words(), shorten(e.Message))
 }
 
 // words is the class for people.

@@ -23,13 +23,11 @@ type Cloud struct {
 // CloudError is what a cloud said when it was asked to encrypt or decrypt.
 type CloudError struct {
 	Provider, ID string
-	Err          error
+	Err          error // names the key as its provider does
 }
 
-// Error names the cloud key and the cause.
-func (e *CloudError) Error() string {
-	return fmt.Sprintf("wrap: %s key %s: %v", e.Provider, e.ID, e.Err)
-}
+// Error gives the cause's words.
+func (e *CloudError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *CloudError) Unwrap() error { return e.Err }
@@ -51,7 +49,7 @@ func (c cloudHolder) stanza() string { return "secr-" + c.Provider }
 // Wrap implements [age.Recipient].
 func (c cloudHolder) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	if c.Encrypt == nil {
-		return nil, &CloudError{c.Provider, c.ID, fmt.Errorf("can't encrypt here")}
+		return nil, &CloudError{c.Provider, c.ID, fmt.Errorf("%s key %s: can't encrypt here", c.Provider, c.ID)}
 	}
 	body, err := c.Encrypt(slices.Clone(fileKey))
 	if err != nil {
@@ -74,7 +72,7 @@ func (c cloudHolder) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 			continue
 		}
 		if c.Decrypt == nil {
-			return nil, &CloudError{c.Provider, c.ID, fmt.Errorf("can't decrypt here")}
+			return nil, &CloudError{c.Provider, c.ID, fmt.Errorf("%s key %s: can't decrypt here", c.Provider, c.ID)}
 		}
 		fileKey, err := c.Decrypt(s.Body)
 		if err != nil {

@@ -156,6 +156,9 @@ func encrypt(recipients []Recipient, data []byte) ([]byte, error) {
 	}
 	var file bytes.Buffer
 	w, err := age.Encrypt(&file, to...)
+	if outside, ok := errors.AsType[*CloudError](err); ok {
+		return nil, outside
+	}
 	if err != nil {
 		return nil, fmt.Errorf("wrap: %w", err)
 	}
@@ -177,7 +180,7 @@ func decrypt(i age.Identity, file []byte) ([]byte, error) {
 	var outside *CloudError
 	switch {
 	case errors.As(err, &outside):
-		return nil, err
+		return nil, outside
 	case errors.As(err, &nobody):
 		return nil, ErrNotHolder
 	case err != nil:

@@ -236,7 +236,13 @@ func (a *app) fail(err error, asJSON bool) int {
 		}})
 		return int(r.Code)
 	}
-	fmt.Fprintf(a.term.Err, "secr: %s\n", term.Clean(r.What))
+	if len(r.Lines) == 0 {
+		r.Head = r.What
+	}
+	fmt.Fprintf(a.term.Err, "secr: %s\n", term.Clean(r.Head))
+	for _, line := range r.Lines {
+		fmt.Fprintf(a.term.Err, "  %s\n", term.Clean(line))
+	}
 	if r.Hint != "" {
 		fmt.Fprintf(a.term.Err, "hint: %s\n", term.Clean(r.Hint))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -168,6 +169,17 @@ func retireEnvironment(name string) team.Edit {
 	})
 }
 
+// warnWaiting names cloud keys that have no access.
+func (a *app) warnWaiting(all []vault.Waiting) {
+	for _, w := range all {
+		why := ""
+		if w.Why != nil {
+			why = ": " + w.Why.Error()
+		}
+		a.warn("%s can't open %s until secr kms rewrap reaches it%s", w.Key, strings.Join(w.Roles, ", "), why)
+	}
+}
+
 // reportTurned says which keys advanced, and what that did.
 func (a *app) reportTurned(r vault.Report) {
 	if !r.Changed() {
@@ -182,9 +194,7 @@ func (a *app) reportTurned(r vault.Report) {
 	if r.Resealed > 0 {
 		a.note("%s sealed again", count(r.Resealed, "secret"))
 	}
-	for _, id := range r.Waiting {
-		a.warn("cloud key %s could not be reached and has no access until it is", id)
-	}
+	a.warnWaiting(r.Waiting)
 	for _, name := range r.Due {
 		a.warn("environment %s must turn its key and could not: secr rotate-key --env %s", name, name)
 	}

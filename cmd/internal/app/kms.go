@@ -1,18 +1,22 @@
 package app
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/secr/secr/cmd/internal/clouds"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/keys"
+	"github.com/secr/secr/keys/cloud"
 	keywrap "github.com/secr/secr/keys/wrap"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/team"
 )
 
@@ -34,18 +38,26 @@ func (a *app) kmsAddVerb() *cli.Command {
 name, or a key identifier with its version. A test wrap goes to the cloud and back
 before anything is written.`,
 		example: "secr kms add gcp projects/shop-prod/locations/global/keyRings/secr/cryptoKeys/deploy --role deploy",
-		flags:   []cli.Flag{&cli.StringFlag{Name: "role", Usage: "the `role` to open"}}, least: 2, most: 2,
+		flags:   []cli.Flag{&cli.StringFlag{Name: "role", Usage: "the `role` to open"}, noSyncFlag()}, least: 2, most: 2,
 		run: func(c *cli.Context) error {
-			return a.kmsAdd(c.Context, policy.Provider(c.Args().Get(0)), c.Args().Get(1), c.String("role"))
+			return a.kmsAdd(c.Context, kmsAddOptions{
+				provider: policy.Provider(c.Args().Get(0)), key: c.Args().Get(1), role: c.String("role"), noSync: c.Bool("no-sync"),
+			})
 		},
 	}.command()
 }
 
-func (a *app) kmsAdd(ctx context.Context, provider policy.Provider, key, role string) error {
-	if role == "" {
+type kmsAddOptions struct {
+	provider  policy.Provider
+	key, role string
+	noSync    bool
+}
+
+func (a *app) kmsAdd(ctx context.Context, o kmsAddOptions) error {
+	if o.role == "" {
 		return exit.Usagef("a cloud key opens a role").WithHint("--role deploy; secr role ls shows them")
 	}
-	if err := policy.CheckCloudName(provider, key); err != nil {
+	if err := policy.CheckCloudName(o.provider, o.key); err != nil {
 		return exit.Usagef("%s", err).WithHint("secr kms add --help")
 	}
 	s, err := a.open(ctx)
@@ -53,10 +65,17 @@ func (a *app) kmsAdd(ctx context.Context, provider policy.Provider, key, role st
 		return err
 	}
 	defer s.vault.Close()
-	if r, ok := s.vault.Policy().Role(role); !ok || r.Retired {
-		return exit.New(exit.NotFound, "no role %q", role).WithHint("secr role ls")
+	w, err := a.way(ctx, s, "")
+	if err != nil {
+		return err
 	}
-	entry := policy.CloudKey{ID: policy.CloudKeyID(provider, key, 0), Provider: provider, Key: key}
+	if err := a.freshen(ctx, s, w, o.noSync); err != nil {
+		return err
+	}
+	if r, ok := s.vault.Policy().Role(o.role); !ok || r.Retired {
+		return exit.New(exit.NotFound, "no role %q", o.role).WithHint("secr role ls")
+	}
+	entry := policy.CloudKey{ID: policy.CloudKeyID(o.provider, o.key, 0), Provider: o.provider, Key: o.key}
 	// Whoever types a key's name has decided about its account.
 	if err := rememberCloud(s.home, clouds.Scope(entry)); err != nil {
 		return err
@@ -64,38 +83,37 @@ func (a *app) kmsAdd(ctx context.Context, provider policy.Provider, key, role st
 	if err := a.roundTrip(ctx, a.clouds(s), s.project.Vault, entry); err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
-	d := s.vault.Draft()
-	d.EditPolicy(team.AddCloudKey(provider, key, role))
-	if _, err := d.Commit(ctx, "let a cloud key open role "+role); err != nil {
-		return err
-	}
-	if waiting := d.Report().Waiting; len(waiting) > 0 {
-		return exit.New(exit.Failed, "the cloud key is entered and waits: the role's key could not be wrapped to it").WithHint("secr kms rewrap")
-	}
-	a.note("%s may be opened by %s", role, key)
-	return nil
+	return a.governIn(ctx, s, w, governing{
+		subject: "let a cloud key open role " + o.role, edit: team.AddCloudKey(o.provider, o.key, o.role), noSync: o.noSync,
+		done: o.role + " may be opened by " + o.key,
+		check: func(r vault.Report) error {
+			i := slices.IndexFunc(r.Waiting, func(w vault.Waiting) bool { return w.Key == o.key })
+			if i < 0 {
+				return nil
+			}
+			return &exit.Error{Code: exit.Failed, What: "the cloud key is entered and waits", Err: r.Waiting[i].Why, Hint: "secr kms rewrap"}
+		},
+	})
 }
 
 // roundTrip wraps a key of no worth and opens it again.
 func (a *app) roundTrip(ctx context.Context, c *clouds.Clouds, vault string, key policy.CloudKey) error {
 	x := keywrap.Context{Kind: keywrap.Role, Vault: vault, Name: "test", Epoch: 1}
-	cloud, err := c.Cloud(ctx, key, x)
+	holder, err := c.Cloud(ctx, key, x)
 	if err != nil {
 		return err
 	}
 	test := keys.NewKey()
-	file, err := keywrap.Wrap(cloud.Recipient(), x, test)
+	file, err := keywrap.Wrap(holder.Recipient(), x, test)
 	if err != nil {
 		return err
 	}
-	back, err := cloud.Unwrap(file, x)
-	if err != nil {
-		return err
+	back, err := holder.Unwrap(file, x)
+	if errors.Is(err, keywrap.ErrTampered) || err == nil && !back.Equal(test) {
+		return exit.New(exit.Integrity, "%s key %s: it answered with another plaintext than was wrapped", key.Provider, key.Key).
+			WithHint("whoever runs that key is not to be trusted: leave it out")
 	}
-	if !bytes.Equal(back.Reveal(), test.Reveal()) {
-		return exit.New(exit.Integrity, "%s answered with another key's plaintext", key.Key)
-	}
-	return nil
+	return err
 }
 
 type kmsListJSON struct {
@@ -159,40 +177,93 @@ func requiredBy(p *policy.Policy, id string) []string {
 	return out
 }
 
+type kmsTestJSON struct {
+	Version int            `json:"version"`
+	Keys    []kmsTriedJSON `json:"keys"`
+}
+
+type kmsTriedJSON struct {
+	ID       string `json:"id"`
+	Provider string `json:"provider"`
+	Key      string `json:"key"`
+	Works    bool   `json:"works"`
+	Class    string `json:"class"`   // of the failure, or empty
+	Message  string `json:"message"` // the same
+}
+
 func (a *app) kmsTestVerb() *cli.Command {
 	return verb{
 		name: "test", args: "[KEY]", short: "Call each cloud key once",
 		long:    "Wraps a key of no worth and opens it again, with each of the vault's cloud keys or the one named, and says what each answered.",
-		example: "secr kms test", most: 1,
-		run: func(c *cli.Context) error { return a.kmsTest(c.Context, c.Args().First()) },
+		example: "secr kms test", flags: []cli.Flag{jsonFlag()}, most: 1,
+		run: func(c *cli.Context) error { return a.kmsTest(c.Context, c.Args().First(), c.Bool("json")) },
 	}.command()
 }
 
-func (a *app) kmsTest(ctx context.Context, name string) error {
+func (a *app) kmsTest(ctx context.Context, name string, asJSON bool) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.vault.Close()
-	var rows [][]string
-	var failed error
+	var tried []policy.CloudKey
 	for _, k := range s.vault.Policy().CloudKeys() {
-		if k.Retired || name != "" && k.Key != name && k.ID != name {
-			continue
+		if !k.Retired && (name == "" || k.Key == name || k.ID == name) {
+			tried = append(tried, k)
 		}
-		answer := "works"
-		if err := a.roundTrip(ctx, a.clouds(s), s.project.Vault, k); err != nil {
-			answer, failed = err.Error(), err
-		}
-		rows = append(rows, []string{k.Key, answer})
 	}
-	if len(rows) == 0 && name != "" {
+	if len(tried) == 0 && name != "" {
 		return noCloudKey(name)
 	}
-	if err := a.term.Out.Table([]string{"KEY", "ANSWER"}, rows); err != nil {
+	answers := a.tryAll(ctx, s, tried)
+	if err := a.showTried(tried, answers, asJSON); err != nil {
 		return err
 	}
-	return failed
+	failed := slices.DeleteFunc(answers, func(err error) bool { return err == nil })
+	if len(failed) == 0 {
+		return nil
+	}
+	r := exit.Of(&vault.CloudError{Failed: failed})
+	if asJSON {
+		return exit.Status(r.Code)
+	}
+	what := "the cloud key doesn't work from here"
+	if len(tried) > 1 {
+		what = fmt.Sprintf("%d of %d cloud keys don't work from here", len(failed), len(tried))
+	}
+	return &exit.Error{Code: r.Code, Hint: r.Hint, What: what}
+}
+
+// tryAll makes a round trip with each key, all at once.
+func (a *app) tryAll(ctx context.Context, s *session, all []policy.CloudKey) []error {
+	answers := make([]error, len(all))
+	way := a.clouds(s)
+	var wait sync.WaitGroup
+	for i, k := range all {
+		wait.Go(func() { answers[i] = a.roundTrip(ctx, way, s.project.Vault, k) })
+	}
+	wait.Wait()
+	return answers
+}
+
+func (a *app) showTried(tried []policy.CloudKey, answers []error, asJSON bool) error {
+	doc := kmsTestJSON{Version: 1, Keys: []kmsTriedJSON{}}
+	var rows [][]string
+	for i, k := range tried {
+		x := kmsTriedJSON{ID: k.ID, Provider: string(k.Provider), Key: k.Key, Works: answers[i] == nil}
+		answer := "works"
+		if err := answers[i]; err != nil {
+			answer, x.Class, x.Message = err.Error(), string(cloud.Failed), err.Error()
+			if known, ok := errors.AsType[*cloud.Error](err); ok {
+				answer, x.Class = known.Answer(), string(known.Class)
+			}
+		}
+		doc.Keys, rows = append(doc.Keys, x), append(rows, []string{k.Key, answer})
+	}
+	if asJSON {
+		return writeJSON(a.term.Out, doc)
+	}
+	return a.term.Out.Table([]string{"KEY", "ANSWER"}, rows)
 }
 
 func (a *app) kmsRmVerb() *cli.Command {
@@ -215,8 +286,26 @@ func (a *app) kmsRewrapVerb() *cli.Command {
 		name: "rewrap", short: "Wrap again what waits for a cloud",
 		long:    "When a role's key turned while a cloud could not be reached, its cloud key waits without access. This ends the wait, from a machine that reaches the cloud.",
 		example: "secr kms rewrap",
-		run: func(c *cli.Context) error {
-			return a.changePolicy(c.Context, "wrap to cloud keys that waited", team.RewrapCloudKeys())
-		},
+		flags:   []cli.Flag{noSyncFlag()},
+		run:     func(c *cli.Context) error { return a.kmsRewrap(c.Context, c.Bool("no-sync")) },
 	}.command()
+}
+
+func (a *app) kmsRewrap(ctx context.Context, noSync bool) error {
+	return a.govern(ctx, governing{
+		subject: "wrap to cloud keys that waited", edit: team.RewrapCloudKeys(), noSync: noSync,
+		check: func(r vault.Report) error {
+			if len(r.Waiting) == 0 {
+				return nil
+			}
+			if !r.Changed() {
+				a.warnWaiting(r.Waiting)
+			}
+			failed := make([]error, len(r.Waiting))
+			for i, w := range r.Waiting {
+				failed[i] = w.Why
+			}
+			return exit.New(exit.Of(&vault.CloudError{Failed: failed}).Code, "%s still waiting", count(len(failed), "cloud key"))
+		},
+	})
 }

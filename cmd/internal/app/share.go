@@ -37,6 +37,8 @@ type governing struct {
 	confirm func(context.Context) error // asks before the change; nil asks nothing
 	dryRun  bool
 	noSync  bool
+	// check fails when a change that was made and shared is not all that was wanted.
+	check func(vault.Report) error
 }
 
 // govern makes a change of policy, says what followed, and shares it.
@@ -95,13 +97,18 @@ func (a *app) governIn(ctx context.Context, s *session, w way, g governing) erro
 	}
 	report := d.Report()
 	a.reportGoverned(report)
-	if !report.Changed() {
-		return nil
+	if report.Changed() {
+		if g.done != "" {
+			a.note("%s", g.done)
+		}
+		if err := a.share(ctx, s, w, g.noSync); err != nil {
+			return err
+		}
 	}
-	if g.done != "" {
-		a.note("%s", g.done)
+	if g.check != nil {
+		return g.check(report)
 	}
-	return a.share(ctx, s, w, g.noSync)
+	return nil
 }
 
 // leave puts a request where those who manage find it.

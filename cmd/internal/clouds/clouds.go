@@ -5,9 +5,11 @@ package clouds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/secr/secr/cmd/internal/settings"
 	"github.com/secr/secr/keys/cloud"
@@ -15,7 +17,7 @@ import (
 	"github.com/secr/secr/policy"
 )
 
-// Clouds implements what a vault needs of clouds.
+// Clouds implements what a vault needs of clouds, for several keys at once.
 type Clouds struct {
 	// Executable is this process's own, absolute and with its links resolved: the
 	// helper lies beside it.
@@ -31,6 +33,10 @@ type Clouds struct {
 	// Ask asks a person whether a new account, project or vault host may be called;
 	// and remembers a yes; nil where there is nobody to ask.
 	Ask func(ctx context.Context, scope string, key policy.CloudKey) (bool, error)
+
+	asking sync.Mutex // one question at a time, and none that was just answered
+	mu     sync.Mutex
+	silent map[cloud.Key]*cloud.Error // keys that gave this process no answer in time
 }
 
 // ForbiddenError says that this user's settings don't let a key be called.
@@ -93,6 +99,8 @@ func (c *Clouds) Call(ctx context.Context, key policy.CloudKey, op cloud.Op, x c
 // good for all of them, so a host that nobody decided about is never sent one; to
 // decrypt with a new AWS account or GCP project gives nothing away, to wrap does.
 func (c *Clouds) allow(ctx context.Context, key policy.CloudKey, op cloud.Op) error {
+	c.asking.Lock()
+	defer c.asking.Unlock()
 	scope := Scope(key)
 	forbidden := &ForbiddenError{Key: key, Scope: scope}
 	if slices.Contains(c.Settings.Allow, scope) {
@@ -108,7 +116,7 @@ func (c *Clouds) allow(ctx context.Context, key policy.CloudKey, op cloud.Op) er
 	if c.Ask != nil {
 		yes, err := c.Ask(ctx, scope, key)
 		if err != nil {
-			return err
+			return unanswered{err}
 		}
 		if yes {
 			return nil
@@ -122,8 +130,39 @@ func (c *Clouds) allow(ctx context.Context, key policy.CloudKey, op cloud.Op) er
 	return forbidden
 }
 
-// call has the helper make one call.
+// unanswered is a question that nobody answered: what needed the answer ends, instead of
+// going on as after a no.
+type unanswered struct{ error }
+
+// Is makes it context.Canceled, as package vault wants it.
+func (unanswered) Is(target error) bool { return target == context.Canceled }
+
+// Unwrap gives the cause.
+func (u unanswered) Unwrap() error { return u.error }
+
+// call has the helper make one call. A key that gave no answer in time isn't asked again:
+// a command waits for each cloud once at most.
 func (c *Clouds) call(ctx context.Context, one cloud.Call) ([]byte, error) {
+	c.mu.Lock()
+	silent := c.silent[one.Key]
+	c.mu.Unlock()
+	if silent != nil {
+		return nil, silent
+	}
+	data, err := c.start(ctx, one)
+	if failed, ok := errors.AsType[*cloud.Error](err); ok && failed.Class == cloud.Unreachable {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.silent == nil {
+			c.silent = map[cloud.Key]*cloud.Error{}
+		}
+		c.silent[one.Key] = failed
+	}
+	return data, err
+}
+
+// start has the helper make one call.
+func (c *Clouds) start(ctx context.Context, one cloud.Call) ([]byte, error) {
 	path, err := cloud.Locate(c.Executable)
 	if err != nil {
 		return nil, err

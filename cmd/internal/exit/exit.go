@@ -6,9 +6,11 @@ package exit
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/sync/replica"
+	"github.com/secr/secr/vault"
 )
 
 // Code is a process's exit status. Scripts may rely on the numbers.
@@ -107,6 +109,22 @@ func Wrap(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
 
+// list tells an error of several cloud keys as a headline and a line for each.
+func list(err error) (head string, lines []string) {
+	several, ok := errors.AsType[*vault.CloudError](err)
+	if !ok || len(several.Failed) < 2 {
+		return "", nil
+	}
+	before, ok := strings.CutSuffix(err.Error(), several.Error())
+	if !ok {
+		return "", nil
+	}
+	for _, failed := range several.Failed {
+		lines = append(lines, failed.Error())
+	}
+	return before + several.Headline(), lines
+}
+
 // Status is the exit code of a program that ran in secr's place and has
 // spoken for itself: nothing is shown.
 type Status int
@@ -120,6 +138,10 @@ type Report struct {
 	Kind string
 	What string
 	Hint string
+	// Head and Lines are What as a headline with a list under it, for people; without
+	// Lines there is none.
+	Head  string
+	Lines []string
 	// Silent says that nothing is to be shown.
 	Silent bool
 }
@@ -137,6 +159,7 @@ func Of(err error) Report {
 	if row, ok := find(err); ok {
 		r.Code, r.Hint = row.code, row.hint
 	}
+	r.Head, r.Lines = list(err)
 	var knows hinter
 	if _, refused := errors.AsType[*replica.BadHeadError](err); !refused && errors.As(err, &knows) && knows.Hint() != "" {
 		r.Hint = knows.Hint()

@@ -13,6 +13,7 @@ import (
 	"github.com/secr/secr/cmd/internal/identity"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/keys/cloud"
 	"github.com/secr/secr/keys/keyring"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -72,6 +73,44 @@ func TestTheNearestHintWins(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, Of(err).Hint); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+// TestSeveralCloudKeysAreAList: of their answers the gravest counts, then the one that
+// another try may help, and people see a line for each.
+func TestSeveralCloudKeysAreAList(t *testing.T) {
+	answer := func(class cloud.Class) error {
+		return &cloud.Error{Key: cloud.Key{Provider: cloud.AWS, Name: string(class)}, Class: class, Message: "no"}
+	}
+	for _, c := range []struct {
+		classes []cloud.Class
+		code    Code
+	}{
+		{[]cloud.Class{cloud.Denied}, Denied},
+		{[]cloud.Class{cloud.NoCredentials, cloud.Denied}, Denied},
+		{[]cloud.Class{cloud.NoCredentials, cloud.Disabled}, Identity},
+		{[]cloud.Class{cloud.Denied, cloud.Unreachable}, Offline},
+		{[]cloud.Class{cloud.Denied, cloud.Unreachable, cloud.WrongContext}, Integrity},
+		{[]cloud.Class{cloud.Disabled, cloud.NotFound}, Failed},
+	} {
+		var all []error
+		var want []string
+		for _, class := range c.classes {
+			all, want = append(all, answer(class)), append(want, answer(class).Error())
+		}
+		r := Of(fmt.Errorf("production: %w", &vault.CloudError{Failed: all}))
+		if r.Code != c.code {
+			t.Errorf("%v: code %d, want %d", c.classes, r.Code, c.code)
+		}
+		if len(all) == 1 {
+			want = nil
+		}
+		if diff := cmp.Diff(want, r.Lines); diff != "" {
+			t.Errorf("%v: %s", c.classes, diff)
+		}
+		if want != nil && r.Head != fmt.Sprintf("production: none of %d cloud keys opened it", len(all)) {
+			t.Errorf("headline %q", r.Head)
 		}
 	}
 }

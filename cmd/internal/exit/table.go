@@ -83,6 +83,7 @@ func broken() []row {
 		{is(change.ErrMalformed), Integrity, ask},
 		{is(record.ErrTampered), Integrity, ask},
 		{is(wrap.ErrTampered), Integrity, ask},
+		{cloudClass(cloud.WrongContext), Integrity, "the wrapped key was moved or replaced: ask your team"},
 		{is(vault.ErrNotDescendant), Integrity, ask},
 		{is(project.ErrInvalid), Integrity, "git log -p secr.toml shows who changed it"},
 		{is(local.ErrForeign), Integrity, "work in a folder that is your own"},
@@ -186,11 +187,11 @@ func strangers() []row {
 		{as[*remote.Error], Offline, "what is here works offline"},
 		{is(cloud.ErrNoHelper), Failed, "go install github.com/secr/secr/cmd/..."},
 		{as[*cloud.VersionError], Failed, "go install github.com/secr/secr/cmd/..."},
-		{cloudClass(cloud.NoCredentials), Identity, "log in to that cloud, or give this machine its role"},
-		{cloudClass(cloud.Denied), Denied, "somebody who manages the key in the cloud can allow it"},
-		{cloudClass(cloud.Unreachable), Offline, ""},
+		// Of several keys that failed, the one counts that another try may help first.
+		{cloudClass(cloud.Unreachable), Offline, "secr kms test, when the cloud can be reached"},
 		{cloudClass(cloud.Throttled), Offline, "try again in a moment"},
-		{cloudClass(cloud.WrongContext), Integrity, "the wrapped key was moved or replaced: ask your team"},
+		{cloudClass(cloud.Denied), Denied, "somebody who manages the key in the cloud can allow it"},
+		{cloudClass(cloud.NoCredentials), Identity, "log in to that cloud, or give this machine its role"},
 		{is(vault.ErrCloud), Failed, "secr kms test"},
 		{as[*local.LockedError], Failed, "wait for that process, or end it"},
 		{is(cloudlog.ErrFormat), Failed, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
@@ -215,11 +216,15 @@ func network(kind remote.Kind) func(error) bool {
 	}
 }
 
-// cloudClass matches what a cloud key answered.
+// cloudClass matches what a cloud key answered, or one of several.
 func cloudClass(class cloud.Class) func(error) bool {
-	return func(err error) bool {
+	matches := func(err error) bool {
 		e, ok := errors.AsType[*cloud.Error](err)
 		return ok && e.Class == class
+	}
+	return func(err error) bool {
+		several, ok := errors.AsType[*vault.CloudError](err)
+		return matches(err) || ok && slices.ContainsFunc(several.Failed, matches)
 	}
 }
 
