@@ -15,9 +15,13 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/secr/secr/keys/awskms/awskmstest"
 	"github.com/secr/secr/keys/azurekv/azurekvtest"
@@ -28,27 +32,38 @@ import (
 // provider is one cloud of a script.
 type provider struct {
 	cloud    *cloudtest.Cloud
+	endpoint string
 	key, who string            // the key as the cloud names it, and who may use it
 	vars     map[string]string // of the script: credentials, and the key as policy names it
 	seen     int               // calls that the script knows
+	denied   cloudtest.Fault   // how it says no
 }
 
-// start runs a cloud, writes a settings file that leads to it, and logs the script
-// in.
-func start(name, folder string, later func(func())) (*provider, error) {
-	certificate, caFile, err := authority(folder)
-	if err != nil {
-		return nil, err
+// sky is the clouds of a script. They share a certificate.
+type sky struct {
+	folder      string
+	providers   map[string]*provider
+	certificate tls.Certificate
+	caFile      string
+}
+
+// start runs a cloud, writes a settings file that leads to all of them, and returns what
+// logs the script in.
+func (s *sky) start(name string, later func(func())) (map[string]string, error) {
+	var err error
+	if s.caFile == "" {
+		if s.certificate, s.caFile, err = authority(s.folder); err != nil {
+			return nil, err
+		}
 	}
 	var p *provider
-	var endpoint string
 	switch name {
 	case "aws":
-		p, endpoint = startAWS(later)
+		p = startAWS(later)
 	case "gcp":
-		p, endpoint, err = startGCP(folder, certificate, later)
+		p, err = startGCP(s.folder, s.certificate, later)
 	case "azure":
-		p, endpoint, err = startAzure(certificate, later)
+		p, err = startAzure(s.certificate, later)
 	default:
 		err = fmt.Errorf("no cloud %q", name)
 	}
@@ -56,58 +71,60 @@ func start(name, folder string, later func(func())) (*provider, error) {
 		return nil, err
 	}
 	if name != "aws" {
-		p.vars["SSL_CERT_FILE"] = caFile
+		p.vars["SSL_CERT_FILE"] = s.caFile
 	}
 	p.cloud.Add(p.key, p.who)
-	// Long limits: what is slow here is the machine.
-	text := fmt.Sprintf("[clouds]\nconnect = \"60s\"\ntimeout = \"60s\"\n[clouds.endpoints]\n%s = %q\n", name, endpoint)
-	return p, os.WriteFile(filepath.Join(folder, "settings.toml"), []byte(text), 0o600)
+	s.providers[name] = p
+	return p.vars, os.WriteFile(filepath.Join(s.folder, "settings.toml"), s.settings(), 0o600)
 }
 
-func startAWS(later func(func())) (*provider, string) {
+// settings leads to the clouds, with long limits: what is slow here is the machine.
+func (s *sky) settings() []byte {
+	out := []byte("[clouds]\nconnect = \"60s\"\ntimeout = \"60s\"\n[clouds.endpoints]\n")
+	for name, p := range s.providers {
+		out = fmt.Appendf(out, "%s = %q\n", name, p.endpoint)
+	}
+	return out
+}
+
+func startAWS(later func(func())) *provider {
 	const key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 	s := awskmstest.Start(map[string]string{"AKIATEST": "a secret key"})
 	later(s.Close)
-	return &provider{cloud: &s.Cloud, key: key, who: "AKIATEST", vars: map[string]string{
+	return &provider{cloud: &s.Cloud, endpoint: s.URL(), key: key, who: "AKIATEST", vars: map[string]string{
 		"AWS_KEY": key, "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "a secret key",
-	}}, s.URL()
+	}, denied: cloudtest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"}}
 }
 
-func startGCP(folder string, certificate tls.Certificate, later func(func())) (*provider, string, error) {
+func startGCP(folder string, certificate tls.Certificate, later func(func())) (*provider, error) {
 	const key, who = "projects/example-project/locations/global/keyRings/secr/cryptoKeys/deploy", "deploy@example-project.iam.gserviceaccount.com"
 	s, err := gcpkmstest.Start(certificate)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	later(s.Close)
 	account := filepath.Join(folder, "account.json")
-	return &provider{cloud: &s.Cloud, key: key, who: who, vars: map[string]string{
+	return &provider{cloud: &s.Cloud, endpoint: s.Endpoint(), key: key, who: who, vars: map[string]string{
 		"GCP_KEY": key, "GOOGLE_APPLICATION_CREDENTIALS": account,
-	}}, s.Endpoint(), serviceAccount(account, who)
+	}, denied: cloudtest.Fault{Status: int(codes.PermissionDenied)}}, serviceAccount(account, who)
 }
 
-func startAzure(certificate tls.Certificate, later func(func())) (*provider, string, error) {
+func startAzure(certificate tls.Certificate, later func(func())) (*provider, error) {
 	const path, who = "/keys/deploy/0123456789abcdef0123456789abcdef", "11111111-aaaa-bbbb-cccc-000000000000"
 	s, err := azurekvtest.Start(certificate)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	later(s.Close)
-	p := &provider{cloud: &s.Cloud, key: path, who: who, vars: map[string]string{"AZURE_KEY": "https://example-vault.vault.azure.net" + path}}
+	p := &provider{
+		cloud: &s.Cloud, endpoint: s.URL(), key: path, who: who, vars: map[string]string{"AZURE_KEY": "https://example-vault.vault.azure.net" + path},
+		denied: cloudtest.Fault{Status: http.StatusForbidden, Code: "ForbiddenByRbac"},
+	}
 	for _, pair := range s.Environ(who) {
-		name, value := cut(pair)
+		name, value, _ := strings.Cut(pair, "=")
 		p.vars[name] = value
 	}
-	return p, s.URL(), nil
-}
-
-func cut(pair string) (name, value string) {
-	for i := range pair {
-		if pair[i] == '=' {
-			return pair[:i], pair[i+1:]
-		}
-	}
-	return pair, ""
+	return p, nil
 }
 
 // authority is a CA of the script's own and a certificate of it for loopback.

@@ -5,6 +5,7 @@ package awskmstest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -182,5 +183,5 @@ func serveFault(w http.ResponseWriter, r *http.Request, f cloudtest.Fault) {
 		io.WriteString(w, f.Body)
 		return
 	}
-	refuse(w, f.Status, f.Code, "a fault of the test")
+	refuse(w, f.Status, f.Code, cmp.Or(f.Message, "a fault of the test"))
 }

@@ -3,6 +3,7 @@
 package azurekvtest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -101,7 +102,7 @@ func (s *Server) serveVault(w http.ResponseWriter, r *http.Request) {
 	code, status, result := s.do(op, name, token, body)
 	s.Record(cloudtest.Call{Op: op, Key: name, Principal: token, Refused: code})
 	if code != "" {
-		refuse(w, status, code)
+		refuse(w, status, code, "")
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"kid": s.URL() + name, "value": base64.RawURLEncoding.EncodeToString(result)})
@@ -132,6 +133,7 @@ func (s *Server) do(op, name, principal string, body []byte) (code string, statu
 		result, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, &s.rsa.PublicKey, value, nil)
 	case "unwrapkey":
 		result, err = rsa.DecryptOAEP(sha256.New(), nil, s.rsa, value, nil)
+		result = s.Answer(result)
 	default:
 		return "BadParameter", http.StatusBadRequest, nil
 	}
@@ -142,10 +144,10 @@ func (s *Server) do(op, name, principal string, body []byte) (code string, statu
 }
 
 // refuse answers as the service does: forbidden calls say why in an inner error.
-func refuse(w http.ResponseWriter, status int, code string) {
-	body := map[string]any{"code": code, "message": "the service says " + code}
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	body := map[string]any{"code": code, "message": cmp.Or(message, "the service says "+code)}
 	if status == http.StatusForbidden {
-		body = map[string]any{"code": "Forbidden", "message": "the service says " + code, "innererror": map[string]string{"code": code}}
+		body["code"], body["innererror"] = "Forbidden", map[string]string{"code": code}
 	}
 	reply(w, status, map[string]any{"error": body})
 }
@@ -167,7 +169,7 @@ func serveFault(w http.ResponseWriter, r *http.Request, f cloudtest.Fault) {
 		io.WriteString(w, f.Body)
 		return
 	}
-	refuse(w, f.Status, f.Code)
+	refuse(w, f.Status, f.Code, f.Message)
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

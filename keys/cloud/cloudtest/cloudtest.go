@@ -27,6 +27,7 @@ const (
 type Fault struct {
 	Status  int               // HTTP status, or the gRPC code
 	Code    string            // the provider's error code
+	Message string            // the error's text, instead of one that says that this is a test
 	Headers map[string]string // Retry-After, say
 	Body    string            // a malformed answer, sent as it is with Status
 	Hang    time.Duration     // no answer for so long, or until the caller leaves
@@ -45,6 +46,7 @@ type Cloud struct {
 	keys   map[string]*key
 	faults []Fault
 	log    []Call
+	lying  bool
 }
 
 type key struct {
@@ -84,6 +86,13 @@ func (c *Cloud) Fail(faults ...Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = append(c.faults, faults...)
+}
+
+// Lie has every decryption from now on answer with another file key than it opened.
+func (c *Cloud) Lie() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lying = true
 }
 
 // Log is every call so far.
@@ -158,7 +167,19 @@ func (c *Cloud) Decrypt(name string, aad, ciphertext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Open(nil, nil, ciphertext, bind(name, aad))
+	plaintext, err := gcm.Open(nil, nil, ciphertext, bind(name, aad))
+	return c.Answer(plaintext), err
+}
+
+// Answer is what a decryption answers with: the plaintext, or a lie. What a provider puts
+// in front of a file key stays as it is.
+func (c *Cloud) Answer(plaintext []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lying && len(plaintext) >= 16 {
+		rand.Read(plaintext[len(plaintext)-16:])
+	}
+	return plaintext
 }
 
 func bind(name string, aad []byte) []byte { return append([]byte(name+"\n"), aad...) }

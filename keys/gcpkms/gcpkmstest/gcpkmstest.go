@@ -5,6 +5,7 @@
 package gcpkmstest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -128,7 +129,7 @@ func serveFault(ctx context.Context, f cloudtest.Fault) error {
 		}
 		return status.Error(codes.Unavailable, "hung")
 	}
-	return status.Error(codes.Code(f.Status), f.Code)
+	return status.Error(codes.Code(f.Status), cmp.Or(f.Message, f.Code))
 }
 
 // principal is the issuer of the caller's token. The signature is not checked: the
