@@ -148,7 +148,7 @@ func environment(ts *testscript.TestScript) []string {
 	out := []string{"TERM=xterm"}
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "USER", "LANG", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "SECR_KEYRING", "SECR_PASSPHRASE",
-		"SECR_ENV", "SECR_IDENTITY", "SECR_TOKEN", "SECR_HOME", "NO_COLOR", "TEST_SESSION",
+		"SECR_ENV", "SECR_IDENTITY", "SECR_TOKEN", "SECR_HOME", "NO_COLOR", "TEST_SESSION", "EDITOR", "VISUAL", "WORK", "ED", "KEEP",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			out = append(out, name+"="+value)

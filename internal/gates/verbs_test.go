@@ -13,7 +13,7 @@ import (
 // soon are verbs that the documentation may name before they are there. It gets shorter
 // and then goes away.
 func soon() []string {
-	return strings.Fields(`template check stale why scan lock edit`)
+	return strings.Fields(`template check stale why scan lock`)
 }
 
 // commands collects the names of all commands of a file: values of cli.Command, and of

@@ -57,7 +57,7 @@ func readAuditFilter(c *cli.Context) auditFilter {
 
 // readingActions are what receipts say was done: the verbs that show values.
 func readingActions() []string {
-	return []string{"run", "get", "export", "inject", "history", "ls", "diff", "promote", "rollback"}
+	return []string{"run", "get", "export", "inject", "edit", "history", "ls", "diff", "promote", "rollback"}
 }
 
 // check holds the flags against what they can be: a filter that can't match is a mistake.

@@ -116,7 +116,7 @@ func (a *app) arguments(ctx context.Context, at *cli.Command, typed []string, wo
 		return keep(commandNames(at.Subcommands), word)
 	}
 	switch at.Name {
-	case "get", "set", "rm", "history", "generate":
+	case "get", "set", "rm", "edit", "history", "generate":
 		return keep(a.secretNames(ctx, typed), word)
 	case "who":
 		return keep(a.environmentNames(ctx), word)

@@ -15,6 +15,7 @@ func (a *app) verbs() []*cli.Command {
 		a.getVerb(),
 		a.lsVerb(),
 		a.rmVerb(),
+		a.editVerb(),
 		a.generateVerb(),
 		a.runVerb(),
 		a.importVerb(),

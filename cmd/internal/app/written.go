@@ -64,6 +64,7 @@ type writtenItem struct {
 	Environment string `json:"environment"`
 	Name        string `json:"name"`
 	Version     uint64 `json:"version"`
+	Deleted     bool   `json:"deleted"`
 }
 
 // reportWritten says what a draft did to secrets.
@@ -73,7 +74,11 @@ func (a *app) reportWritten(done string, r vault.Report, asJSON bool) error {
 		return writeJSON(a.term.Out, out)
 	}
 	for _, e := range r.Written {
-		fmt.Fprintf(a.term.Err, "%s %s in %s, version %d\n", done, term.Clean(e.Label.Name), e.Environment, e.Version)
+		did := done
+		if e.Deleted {
+			did = "deleted"
+		}
+		fmt.Fprintf(a.term.Err, "%s %s in %s, version %d\n", did, term.Clean(e.Label.Name), e.Environment, e.Version)
 	}
 	for _, e := range r.Unchanged {
 		fmt.Fprintf(a.term.Err, "%s in %s is that already, version %d\n", term.Clean(e.Label.Name), e.Environment, e.Version)
@@ -84,7 +89,7 @@ func (a *app) reportWritten(done string, r vault.Report, asJSON bool) error {
 func items(entries []vault.Entry) []writtenItem {
 	out := []writtenItem{}
 	for _, e := range entries {
-		out = append(out, writtenItem{e.Environment, e.Label.Name, e.Version})
+		out = append(out, writtenItem{e.Environment, e.Label.Name, e.Version, e.Deleted})
 	}
 	return out
 }

@@ -39,10 +39,8 @@ func Choose(getenv func(string) string, terminal bool) (Command, error) {
 	return Command{[]string{"vi"}}, nil
 }
 
-// Name is the editor's, for receipts.
-func (c Command) Name() string { return c.name() }
-
-func (c Command) name() string {
+// Name is the editor's name.
+func (c Command) Name() string {
 	name := strings.ToLower(filepath.Base(c.args[0]))
 	for _, end := range []string{".exe", ".cmd", ".bat"} {
 		name = strings.TrimSuffix(name, end)
@@ -62,11 +60,11 @@ func waits() map[string][]string {
 
 // check refuses an editor that would return before anybody has typed.
 func (c Command) check(variable string) error {
-	needs, ok := waits()[c.name()]
+	needs, ok := waits()[c.Name()]
 	if !ok || slices.ContainsFunc(c.args[1:], func(a string) bool { return slices.Contains(needs, a) }) {
 		return nil
 	}
-	return exit.Usagef("%s returns at once, before anything is edited", c.name()).
+	return exit.Usagef("%s returns at once, before anything is edited", c.Name()).
 		WithHint("%s=%q", variable, strings.Join(c.args, " ")+" "+needs[0])
 }
 

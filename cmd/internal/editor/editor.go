@@ -45,7 +45,7 @@ type Job struct {
 }
 
 // grace is how long an editor may take to end when it is told to.
-const grace = 5 * time.Second
+const grace = 2 * time.Second
 
 // Edit runs the editor on the text and returns what it left. When it returns, the text is
 // nowhere on this machine but where the editor itself may have put it.
@@ -54,13 +54,19 @@ func (j Job) Edit(ctx context.Context) (text []byte, err error) {
 	stop := make(chan os.Signal, 8)
 	signal.Notify(stop, endings()...)
 	defer signal.Stop(stop)
-	r, err := j.room()
+	r, err := j.room(j.places())
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if cerr := r.clear(); cerr != nil {
-			text, err = nil, errors.Join(err, exit.Wrap(cerr, "plain text is left in %s: remove it", r.folder))
+			err = errors.Join(err, exit.Wrap(cerr, "plain text is left in %s: remove it", r.folder))
+		} else if err == nil && told(stop) {
+			err = term.ErrInterrupted
+		}
+		if err != nil {
+			clear(text)
+			text = nil
 		}
 	}()
 	if err := r.write(j.File, j.Text); err != nil {
@@ -92,29 +98,47 @@ func (j Job) run(ctx context.Context, r *room, stop <-chan os.Signal) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	told := false
+	return j.wait(ctx, cmd, ended, stop)
+}
+
+// wait passes on what tells secr to end, until the editor has ended.
+func (j Job) wait(ctx context.Context, cmd *exec.Cmd, ended <-chan error, stop <-chan os.Signal) error {
+	cancelled, interrupted := ctx.Done(), false
 	var late <-chan time.Time
-	tell := func(s os.Signal) {
-		if !told && cmd.Process.Signal(s) != nil {
-			cmd.Process.Kill() // a system without signals
-		}
-		told, late = true, time.After(grace)
-	}
 	for {
 		select {
 		case err := <-ended:
-			if told || byInterrupt(cmd.ProcessState) {
+			if interrupted || byInterrupt(cmd.ProcessState) {
 				return term.ErrInterrupted
 			}
 			return j.outcome(cmd, err)
 		case s := <-stop:
-			if !typed(s) {
-				tell(s)
+			if typed(s) {
+				continue
 			}
-		case <-ctx.Done():
-			tell(os.Kill)
+			if cmd.Process.Signal(s) != nil {
+				_ = cmd.Process.Kill() // a system without signals; or it has ended
+			}
+			interrupted, late = true, time.After(grace)
+		case <-cancelled:
+			_ = cmd.Process.Kill()
+			cancelled, interrupted = nil, true
 		case <-late:
-			cmd.Process.Kill()
+			_ = cmd.Process.Kill()
+		}
+	}
+}
+
+// told says whether secr was told to end, by a signal that nobody has taken yet.
+func told(stop <-chan os.Signal) bool {
+	for {
+		select {
+		case s := <-stop:
+			if !typed(s) {
+				return true
+			}
+		default:
+			return false
 		}
 	}
 }

@@ -15,5 +15,6 @@ func inMemory(folder string) bool {
 	if folder == "" || folder[0] != '/' || unix.Statfs(folder, &s) != nil {
 		return false
 	}
-	return s.Type == unix.TMPFS_MAGIC || s.Type == unix.RAMFS_MAGIC
+	kind := uint32(s.Type) // which is signed, and of 32 bits on some machines
+	return kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC
 }

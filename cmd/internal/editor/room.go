@@ -6,17 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"time"
 
 	"github.com/secr/secr/cmd/internal/exit"
-	"github.com/secr/secr/vault/local"
 )
 
 // roomPrefix begins the names of our folders.
 const roomPrefix = "secr-edit-"
 
-// room is a folder for one text. Its lock is free when its owner was killed.
+// room is a folder for one text. Its lock, where there are such, is free when its owner was
+// killed.
 type room struct {
 	folder string
 	memory bool
@@ -43,9 +43,9 @@ func (j Job) places() []place {
 
 // room makes a folder in the first place that has room for one, after clearing away those
 // of secr processes that were killed.
-func (j Job) room() (*room, error) {
+func (j Job) room(places []place) (*room, error) {
 	err := errors.New("there is no folder for a temporary file")
-	for _, p := range j.places() {
+	for _, p := range places {
 		real, bad := filepath.EvalSymlinks(p.folder)
 		if bad != nil {
 			err = bad
@@ -90,33 +90,17 @@ func within(folder, other string) bool {
 	return err == nil && way != ".." && !strings.HasPrefix(way, ".."+string(os.PathSeparator))
 }
 
-// young is how long a folder is left alone whose lock is free: its owner may be about to
-// take it.
-const young = time.Minute
-
-// sweep clears away what killed processes left. Whatever stands in its way is theirs who
-// come after.
-func sweep(parent string, now time.Time) {
-	left, _ := filepath.Glob(filepath.Join(parent, roomPrefix+"*"))
-	for _, folder := range left {
-		info, err := os.Lstat(folder)
-		if err != nil || !info.IsDir() || now.Sub(info.ModTime()) < young || local.CheckOwner(folder) != nil {
-			continue
-		}
-		if lock, err := lockFolder(folder); err == nil {
-			_ = (&room{folder: folder, lock: lock}).clear()
-		}
-	}
-}
-
 func (r *room) write(name string, text []byte) error {
 	f, err := os.OpenFile(filepath.Join(r.folder, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	r.first = f
 	_, err = f.Write(text)
-	return err
+	if err != nil || runtime.GOOS == "windows" { // where nobody could replace an open file
+		return errors.Join(err, f.Close())
+	}
+	r.first = f
+	return nil
 }
 
 // read takes back what the editor left.
@@ -152,19 +136,27 @@ func (r *room) clear() error {
 		errs = append(errs, r.overwrite(r.first))
 	}
 	errs = append(errs, filepath.WalkDir(r.folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Chmod(path, 0o700) // an editor may have closed it
+		case !d.Type().IsRegular():
+			return nil
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
 			return err
 		}
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
-			return nil // somebody made it read-only; it is removed all the same
+			return err
 		}
 		return r.overwrite(f)
 	}))
-	errs = append(errs, os.RemoveAll(r.folder))
 	if r.lock != nil {
 		errs = append(errs, r.lock.Close())
 	}
+	errs = append(errs, os.RemoveAll(r.folder))
 	return errors.Join(errs...)
 }
 

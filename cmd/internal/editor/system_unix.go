@@ -5,9 +5,13 @@ package editor
 import (
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/secr/secr/vault/local"
 )
 
 // endings are the signals that could end secr while an editor runs, but for those that it
@@ -42,4 +46,23 @@ func lockFolder(folder string) (*os.File, error) {
 		return nil, &os.PathError{Op: "lock", Path: folder, Err: err}
 	}
 	return f, nil
+}
+
+// young is how long a folder is left alone whose lock is free: its owner may be about to
+// take it.
+const young = time.Minute
+
+// sweep clears away what killed processes left. Whatever stands in its way is theirs who
+// come after.
+func sweep(parent string, now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(parent, roomPrefix+"*"))
+	for _, folder := range left {
+		info, err := os.Lstat(folder)
+		if err != nil || !info.IsDir() || now.Sub(info.ModTime()) < young || local.CheckOwner(folder) != nil {
+			continue
+		}
+		if lock, err := lockFolder(folder); err == nil {
+			_ = (&room{folder: folder, lock: lock}).clear()
+		}
+	}
 }
