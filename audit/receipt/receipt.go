@@ -41,11 +41,11 @@ type Receipt struct {
 	Time        int64 // Unix seconds, by this machine's clock
 	Action      string
 	Environment string
-	Seq         uint64   // the change whose state was read
-	Sum         string   // and the hex SHA-256 of that raw change
-	All         bool     // every secret of that state; Secrets is empty then
+	Seq         uint64 // the change whose state was read
+	Sum         string // and the hex SHA-256 of that raw change
+	All         bool   // every secret of that state; Secrets is empty then
 	Secrets     []Secret
-	Reason      string   // what the person said
+	Reason      string // what the person said
 
 	Program   string // what got the values
 	Host      string
