@@ -59,6 +59,57 @@ func (v *Vault) Marks(ctx context.Context, environment string, key keys.Key) (ma
 	return out, nil
 }
 
+// Recurring finds secrets whose current value is one that they had at some time up to
+// the change until: it was put back, or set again. ids are secrets of the environment.
+// It needs read, and tells no witness, since nothing is shown.
+func (v *Vault) Recurring(ctx context.Context, environment string, until uint64, ids []string) (map[string]bool, error) {
+	if err := v.may(ctx, environment, policy.Read); err != nil {
+		return nil, err
+	}
+	key := keys.NewKey()
+	found := make([]bool, len(ids))
+	err := parallel(len(ids), func(i int) (err error) {
+		found[i], err = v.recurs(ctx, environment, until, ids[i], key)
+		return err
+	})
+	out := map[string]bool{}
+	for i, id := range ids {
+		if found[i] {
+			out[id] = true
+		}
+	}
+	return out, err
+}
+
+func (v *Vault) recurs(ctx context.Context, environment string, until uint64, id string, key keys.Key) (bool, error) {
+	var now Mark
+	again := false
+	seen := map[uint64]bool{} // versions: one is in several records when it was sealed again
+	err := v.walk(ctx, environment, id, func(r record.Record) (bool, error) {
+		h := r.Header
+		if h.State == record.Deleted {
+			return now != "", nil
+		}
+		if now != "" && (h.Since > until || seen[h.Since]) {
+			return true, nil
+		}
+		value, err := v.value(ctx, found{v.entry(environment, id, h, record.Label{}), r})
+		if err != nil {
+			return false, err
+		}
+		defer value.Wipe()
+		mark := MarkOf(key, value)
+		if now == "" {
+			now, until = mark, min(until, h.Since-1)
+			return true, nil
+		}
+		seen[h.Since] = true
+		again = mark == now
+		return !again, nil
+	})
+	return again, err
+}
+
 // VersionMarks gives a mark of each version of a secret that has a value, by its
 // number. The key is the environment's own, so that colleagues see the same marks.
 // It needs read, and tells no witness, since nothing is shown.

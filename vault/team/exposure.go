@@ -14,13 +14,15 @@ import (
 type Exposure struct {
 	vault.Entry        // without a label where this process may not list
 	Until       uint64 // the last change at which he could open the environment
+	Again       bool   // it was changed since, and is now once more what he could open
 	Retired     bool   // the environment is out of use: the value can't be changed there
 }
 
 // Exposed lists the values that a member's keys open, or opened until they were
 // taken away, and that have not been changed or deleted since. It is computed
-// from the chain, and goes to nothing as values are changed. device narrows it to
-// one device of his, by name or id; "" is all of them.
+// from the chain, and goes to nothing as values are changed. One that was put back
+// since, or set again, counts, if this process may read it; who may not sees by when
+// it was set. device narrows it to one device of his, by name or id; "" is all of them.
 func Exposed(ctx context.Context, v *vault.Vault, handle, device string) ([]Exposure, error) {
 	m, ok := v.Policy().MemberByHandle(handle)
 	if !ok {
@@ -68,6 +70,31 @@ func LostUntil(ctx context.Context, v *vault.Vault) (map[string]uint64, error) {
 		return nil, err
 	}
 	return l.until(l.lost(v.Policy())), nil
+}
+
+// Known picks the secrets of an environment, of those that were just written or left as
+// they were, whose value somebody could have seen who has no access any more: for them
+// nothing was changed. Where no value is an old one it costs next to nothing.
+func Known(ctx context.Context, v *vault.Vault, environment string, entries []vault.Entry) ([]vault.Entry, error) {
+	if !turned(v.Policy()) {
+		return nil, nil
+	}
+	old, err := recurring(ctx, v, environment, v.Head().Seq, entries)
+	if err != nil {
+		return nil, err
+	}
+	suspects := slices.DeleteFunc(slices.Clone(entries), func(e vault.Entry) bool {
+		return e.Deleted || e.Since == v.Head().Seq && !old[e.ID]
+	})
+	if len(suspects) == 0 {
+		return nil, nil
+	}
+	lost, err := LostUntil(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	again, err := recurring(ctx, v, environment, lost[environment], suspects)
+	return slices.DeleteFunc(suspects, func(e vault.Entry) bool { return e.Since > lost[environment] && !again[e.ID] }), err
 }
 
 // turned says that an environment's key ever turned; without that nobody lost one.
@@ -128,25 +155,50 @@ func (l *Ledger) exposed(ctx context.Context, v *vault.Vault, counts func(Span) 
 		if err != nil {
 			return nil, err
 		}
+		again, err := recurring(ctx, v, e.Name, to, slices.DeleteFunc(slices.Clone(entries), func(x vault.Entry) bool { return x.Since <= to }))
+		if err != nil {
+			return nil, err
+		}
 		for _, x := range entries {
-			if !x.Deleted && x.Since <= to {
-				out = append(out, Exposure{Entry: x, Until: to, Retired: e.Retired})
+			if !x.Deleted && (x.Since <= to || again[x.ID]) {
+				out = append(out, Exposure{Entry: x, Until: to, Again: x.Since > to, Retired: e.Retired})
 			}
 		}
 	}
 	return out, nil
 }
 
+// recurring finds what was changed and is now again what it was up to a change; nothing
+// where this process may not read.
+func recurring(ctx context.Context, v *vault.Vault, environment string, until uint64, entries []vault.Entry) (map[string]bool, error) {
+	var changed []string
+	for _, x := range entries {
+		if !x.Deleted && x.Version > 1 {
+			changed = append(changed, x.ID)
+		}
+	}
+	if len(changed) == 0 {
+		return nil, nil
+	}
+	again, err := v.Recurring(ctx, environment, until, changed)
+	if unreadable(err) {
+		return nil, nil
+	}
+	return again, err
+}
+
+// unreadable says that an error is about who asks, or about an environment out of use.
+func unreadable(err error) bool {
+	var denied *vault.DeniedError
+	return errors.As(err, &denied) || errors.Is(err, vault.ErrNoEnvironment) || errors.Is(err, vault.ErrNotMember) || errors.Is(err, vault.ErrNoIdentity)
+}
+
 // entries lists an environment's secrets: with labels where this process may list,
 // and what the chain says of them otherwise.
 func entries(ctx context.Context, v *vault.Vault, e policy.Environment) ([]vault.Entry, error) {
 	list, err := v.List(ctx, e.Name)
-	var denied *vault.DeniedError
-	if err == nil {
-		return list, nil
-	}
-	if !errors.As(err, &denied) && !errors.Is(err, vault.ErrNoEnvironment) && !errors.Is(err, vault.ErrNotMember) && !errors.Is(err, vault.ErrNoIdentity) {
-		return nil, err
+	if err == nil || !unreadable(err) {
+		return list, err
 	}
 	for id, x := range v.State().Secrets(e.Name) {
 		list = append(list, vault.Entry{

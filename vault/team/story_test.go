@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -101,6 +102,58 @@ func TestBenComesAndGoes(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"A": "changed", "B": "changed", "NEW": "never seen"}, vaulttest.Values(t, cleo.Pull(t, v), "development")); diff != "" {
 		t.Errorf("cleo: %s", diff)
 	}
+}
+
+// A value is changed by another one, not by being set at another time.
+func TestAValueThatComesBackIsOnTheListAgain(t *testing.T) {
+	ana, ben, cleo := vaulttest.NewMachine(t), vaulttest.NewMachine(t), vaulttest.NewMachine(t)
+	v := ana.Init(t)
+	vaulttest.Admit(t, v, ben, "ben", policy.Developer)
+	vaulttest.Admit(t, v, cleo, "cleo", policy.Viewer)
+	vaulttest.Set(t, v, "staging", "A", "first", "B", "first")
+	vaulttest.Set(t, v, "staging", "A", "known", "B", "known")
+	vaulttest.Edit(t, v, team.Remove("ben"))
+	vaulttest.Set(t, v, "staging", "A", "new", "B", "new")
+	is := func(when string, want ...string) {
+		t.Helper()
+		list, err := team.Outstanding(t.Context(), v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, names(list), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+		for _, e := range list {
+			if !e.Again || e.Since <= e.Until {
+				t.Errorf("%s: %+v", when, e)
+			}
+		}
+	}
+	is("both changed")
+	vaulttest.Set(t, v, "staging", "A", "known")
+	is("the value of then", "staging/A")
+	vaulttest.Set(t, v, "staging", "A", "first")
+	is("one before it", "staging/A")
+	note := "put back"
+	d := v.Draft()
+	d.SetLabel("staging", "A", vault.Meta{Note: &note})
+	vaulttest.Commit(t, d)
+	d = v.Draft()
+	d.Rotate()
+	vaulttest.Commit(t, d)
+	is("with a note, under a new key", "staging/A")
+	d = v.Draft()
+	d.Delete("staging", "A")
+	vaulttest.Commit(t, d)
+	is("deleted")
+	vaulttest.Set(t, v, "staging", "A", "known")
+	is("set after it was deleted", "staging/A")
+	// Who may list and not read has it by when it was set.
+	if got := outstanding(t, cleo.Pull(t, v)); len(got) != 0 {
+		t.Errorf("cleo: %v", got)
+	}
+	vaulttest.Set(t, v, "staging", "A", "new")
+	is("what came after him")
 }
 
 // Ben never writes again: what he prepared before he was removed does not

@@ -18,6 +18,7 @@ type exposedJSON struct {
 	SecretVersion uint64 `json:"secret_version"`
 	Since         uint64 `json:"since"` // change that set the value
 	Until         uint64 `json:"until"` // last change at which they could open it
+	Again         bool   `json:"again"` // it was changed since, and is that value once more
 	Updated       string `json:"updated"`
 	Changeable    bool   `json:"changeable"` // false in a retired environment
 }
@@ -26,7 +27,7 @@ func describeExposed(list []team.Exposure) []exposedJSON {
 	out := []exposedJSON{}
 	for _, e := range list {
 		out = append(out, exposedJSON{
-			Environment: e.Environment, Name: e.Label.Name, ID: e.ID, SecretVersion: e.Version, Since: e.Since, Until: e.Until,
+			Environment: e.Environment, Name: e.Label.Name, ID: e.ID, SecretVersion: e.Version, Since: e.Since, Until: e.Until, Again: e.Again,
 			Updated: stamp(e.Time), Changeable: !e.Retired,
 		})
 	}
@@ -47,6 +48,8 @@ func (a *app) printExposed(out term.Stream, list []team.Exposure) error {
 			hint = "change it where it comes from: the environment is retired"
 		case e.Label.Name == "":
 			hint = "somebody who may write " + e.Environment
+		case e.Again:
+			hint += " (the value that they know is back)"
 		}
 		rows = append(rows, []string{e.Environment, name, strconv.FormatUint(e.Version, 10), hint})
 	}

@@ -246,7 +246,7 @@ func (a *app) warnRestored(all []restored, lost uint64) {
 	for _, r := range all {
 		l := r.value.Label
 		if r.to != "" && r.value.Since <= lost {
-			a.warn("that value of %s could have been seen by somebody who has no access any more: change it where it comes from", r.name)
+			a.warn(knownWords, r.name)
 		}
 		if r.to != "" && l.Expires != 0 && l.Expires < a.sys.Now().Unix() {
 			a.warn("that value of %s expired on %s", r.name, time.Unix(l.Expires, 0).UTC().Format(time.DateOnly))

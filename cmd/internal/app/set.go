@@ -15,6 +15,7 @@ import (
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/record"
+	"github.com/secr/secr/vault/team"
 )
 
 // valueLimit is the most that a value may have, in bytes.
@@ -144,9 +145,24 @@ func (a *app) commitSet(ctx context.Context, s *session, env string, o setOption
 		return err
 	}
 	a.warnTwins(ctx, s, env, d.Report().Written)
+	if err := a.warnKnown(ctx, s, env, d.Report()); err != nil {
+		return err
+	}
 	a.afterWrite(ctx, s, d.Report())
 	return a.reportWritten("set", d.Report(), o.json)
 }
+
+// warnKnown tells of values that are no secret from somebody who left.
+func (a *app) warnKnown(ctx context.Context, s *session, env string, r vault.Report) error {
+	known, err := team.Known(ctx, s.vault, env, slices.Concat(r.Written, r.Unchanged))
+	for _, e := range known {
+		a.warn(knownWords, e.Label.Name)
+	}
+	return err
+}
+
+// knownWords is said of a value that is put back, or not changed.
+const knownWords = "that value of %s could have been seen by somebody who has no access any more: change it where it comes from"
 
 // warnTwins tells of new names that differ from others only by case: on
 // Windows they would be one variable.
