@@ -12,6 +12,6 @@ import (
 )
 
 func main() {
-	child.OnMainThread()
+	child.MakeRoom()
 	os.Exit(app.Run(context.Background(), os.Args, system.OS()))
 }

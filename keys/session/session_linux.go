@@ -23,6 +23,10 @@ const (
 func inProcess(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	return possessing(f)
+}
+
+func possessing(f func() error) error {
 	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_PROCESS_KEYRING, 0, 0); err != nil {
 		return err
 	}
@@ -33,14 +37,20 @@ func description(name string) string { return "secr:" + name }
 
 func get(name string) ([]byte, error) {
 	var data []byte
-	err := inProcess(func() error {
+	read := func() error {
 		id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, keyType, description(name), 0)
 		if err != nil {
 			return err
 		}
 		data, err = payload(id)
 		return err
-	})
+	}
+	// The first lock on a thread makes Go start another one, which costs more than the
+	// reading. Without it the thread seldom changes in between, and that shows.
+	err := possessing(read)
+	if errors.Is(err, unix.EACCES) {
+		err = inProcess(read)
+	}
 	if err != nil || len(data) == 0 {
 		return nil, ErrMiss
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/system"
@@ -35,6 +36,7 @@ func Run(ctx context.Context, args []string, sys system.System) int {
 	if done && err == nil {
 		return code
 	}
+	child.OnMainThread()
 	generous()
 	a := &app{sys: sys, term: term.New(term.Options{
 		In: sys.Stdin, Out: sys.Stdout, Err: sys.Stderr, Getenv: sys.Getenv, Now: sys.Now,

@@ -28,12 +28,22 @@ var ErrNoMemoryFile = errors.New("secret files need memory descriptors, which on
 
 // OnMainThread keeps the goroutine that main runs in on the process's main thread, which
 // is where the kernel delivers signals: Run can then be sure that no handler is at work
-// elsewhere. It also makes room on that goroutine's stack, once instead of twice on the
-// way: each time the stack is copied to new pages. To be called first in main.
-func OnMainThread() {
-	runtime.LockOSThread()
-	deepen(0)
+// elsewhere. To be called before main's goroutine has waited for anything, by a command
+// that does.
+func OnMainThread() { runtime.LockOSThread() }
+
+// Alone is for a command that becomes another program within milliseconds. Until the
+// function that it returns is called there is one processor: main's goroutine then stays
+// where it began but for rare cases, which Run sees, and no thread is started for the
+// sake of a goroutine that is locked to its own, or woken to find nothing to do.
+func Alone() (together func()) {
+	before := runtime.GOMAXPROCS(1)
+	return func() { runtime.GOMAXPROCS(before) }
 }
+
+// MakeRoom enlarges the stack of main's goroutine once, instead of twice on the way: each
+// time it is copied to new pages. To be called first in main.
+func MakeRoom() { deepen(0) }
 
 // deepen has a frame that makes the stack 32 KiB large, and does not touch it.
 //

@@ -25,8 +25,11 @@ import (
 // that get run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		if os.Getenv("OTHER_THREAD") == "" {
+		switch os.Getenv("THREAD") {
+		case "":
 			OnMainThread()
+		case "alone":
+			Alone()
 		}
 		os.Exit(program(os.Args[1], os.Args[2:]))
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	child.OnMainThread()
+	child.MakeRoom()
 	code, done, err := fast.Run(context.Background(), os.Args, system.OS())
 	if err == nil && !done {
 		err = fmt.Errorf("there is no fresh snapshot, or the arguments need secr itself")
