@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(program(os.Args[1], os.Args[2:]))
 	}
+	// Under nohup a hangup is ignored, and would be by every program of the suite.
+	// Listening to it changes that for them, not for this process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 

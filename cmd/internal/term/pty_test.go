@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(programVariable); name != "" {
 		os.Exit(program(name))
 	}
+	// Under nohup a hangup is ignored, and would be by the programs. Listening to it
+	// changes that for them.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 
