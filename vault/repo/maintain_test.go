@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -148,11 +149,14 @@ func TestMergedVersionsLieOnTheOnesBefore(t *testing.T) {
 	}
 	c := commitFiles(t, r, Hash{}, 1, files)
 	whole, deepest := 0, 0
+	age := agesOf(t, r)
 	for round := range 4 {
 		for i := range mergePacks + 1 {
 			n := round*(mergePacks+1) + i
+			age()
 			c = commitFiles(t, r, c, n+2, map[string]string{fmt.Sprintf("secrets/%d/%02x/s", n%2, n*7%60): fmt.Sprint("new", n)})
 		}
+		age()
 		if err := r.Maintain(t.Context(), Maintenance{}); err != nil {
 			t.Fatal(err)
 		}
@@ -179,6 +183,27 @@ func TestMergedVersionsLieOnTheOnesBefore(t *testing.T) {
 		t.Errorf("a chain has %d deltas: more than %d for a hundred versions", deepest, limit)
 	}
 	fsck(t, r)
+}
+
+// agesOf returns what makes the packs that are new a second younger than those before: a
+// merge goes by age, and a file system's clock may stand still between two changes.
+func agesOf(t *testing.T, r *Repo) func() {
+	known, now := map[string]bool{}, time.Unix(1_700_000_000, 0)
+	return func() {
+		names, err := packNames(r.store.packFolder())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if known[name] {
+				continue
+			}
+			known[name], now = true, now.Add(time.Second)
+			if err := os.Chtimes(name, now, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // depthOf is how many deltas an object is away from a whole one.
