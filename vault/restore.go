@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/local"
@@ -76,11 +77,69 @@ func Restore(ctx context.Context, o Options) (chain.Head, error) {
 	return s.Head(), errors.Join(v.moveHead(ctx, s, nil), lock.Unlock())
 }
 
+// RestoreFloors writes a damaged file of floors again: the lines of it that are whole, and
+// this machine's head, from which on the vault only goes forward. So nothing that was a
+// floor is given up but a line that can't be read, of a change after the head. Every change
+// is verified from the founder's on, and the head must contain what was seen at remotes and
+// the lines that it has passed; otherwise nothing is written.
+func RestoreFloors(ctx context.Context, o Options) ([]local.Floor, error) {
+	v, err := o.vault(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := v.local.Floors(); !errors.Is(err, local.ErrDamaged) {
+		return nil, errors.Join(errors.New("the floors are not damaged"), err)
+	}
+	head, err := v.local.ReadHead()
+	if err != nil {
+		return nil, err
+	}
+	if v.repo, err = repo.OpenOn(v.disk, v.local.Repository()); err != nil {
+		return nil, err
+	}
+	defer v.repo.Close()
+	s, err := Verify(ctx, v.repo, nil, head.ID)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := v.local.Lock(ctx, "restore")
+	if err != nil {
+		return nil, err
+	}
+	floors, err := v.restoredFloors(s)
+	if err == nil {
+		err = v.local.SetFloors(floors)
+	}
+	return floors, errors.Join(err, lock.Unlock())
+}
+
+// restoredFloors are the whole lines of a damaged file and the head of a state that they
+// agree with.
+func (v *Vault) restoredFloors(s *chain.State) ([]local.Floor, error) {
+	if err := v.vouchedByPins(s); err != nil {
+		return nil, err
+	}
+	floors, err := v.local.WholeFloors()
+	if err != nil {
+		return nil, err
+	}
+	head := local.Floor{Seq: s.Head().Seq, Sum: s.Head().Sum}
+	for _, f := range floors {
+		if f.Seq > head.Seq {
+			continue // told by somebody who has seen more
+		}
+		if err := s.CheckDescends(chain.Point(f)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	if !slices.Contains(floors, head) {
+		floors = append(floors, head)
+	}
+	return floors, nil
+}
+
 // vouched holds a state against everything that this machine remembers of the vault.
 func (v *Vault) vouched(s *chain.State) error {
-	if s.VaultID() != v.ID() {
-		return ErrNotDescendant
-	}
 	floors, err := v.local.Floors()
 	if err != nil {
 		return err
@@ -89,6 +148,14 @@ func (v *Vault) vouched(s *chain.State) error {
 		if err := s.CheckDescends(chain.Point(f)); err != nil {
 			return err
 		}
+	}
+	return v.vouchedByPins(s)
+}
+
+// vouchedByPins holds a state against the vault's id and what was seen at remotes.
+func (v *Vault) vouchedByPins(s *chain.State) error {
+	if s.VaultID() != v.ID() {
+		return ErrNotDescendant
 	}
 	pins, err := v.local.Pins()
 	if err != nil {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -88,6 +89,34 @@ func (v Vault) AddFloor(f Floor) error {
 		floors = floors[len(floors)-floorCount:]
 	}
 	return WriteFile(v.floorPath(), []byte(formatFloors(floors)))
+}
+
+// WholeFloors reads what is whole in a damaged file of floors: its lines, each once.
+func (v Vault) WholeFloors() ([]Floor, error) {
+	data, err := ReadFile(v.floorPath(), floorLimit)
+	if err != nil {
+		return nil, err
+	}
+	var out []Floor
+	for line := range strings.Lines(string(data)) {
+		line, whole := strings.CutSuffix(line, "\n")
+		if f, err := ParseFloor(line); whole && err == nil && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// SetFloors replaces a damaged file of floors durably, by floors of different numbers. The
+// caller holds the vault's lock.
+func (v Vault) SetFloors(floors []Floor) error {
+	floors = slices.Clone(floors)
+	slices.SortFunc(floors, func(a, b Floor) int { return cmp.Compare(a.Seq, b.Seq) })
+	text := formatFloors(floors[max(0, len(floors)-floorCount):])
+	if _, err := parseFloors(text); err != nil {
+		return err
+	}
+	return WriteFile(v.floorPath(), []byte(text))
 }
 
 func formatFloors(floors []Floor) string {

@@ -28,11 +28,15 @@ the vault, in that order, and names the command that mends each finding. It
 changes nothing. Exit 0 when all is well, else 1.`,
 		example: "secr doctor\nsecr doctor --json",
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "restore-head", Usage: "write a lost or damaged head file again, after verifying the whole vault"}, jsonFlag(),
+			&cli.BoolFlag{Name: "restore-head", Usage: "write a lost or damaged head file again, after verifying the whole vault"},
+			&cli.BoolFlag{Name: "restore-floors", Usage: "write a damaged floors file again, after verifying the whole vault"}, jsonFlag(),
 		},
 		run: func(c *cli.Context) error {
-			if c.Bool("restore-head") {
+			switch {
+			case c.Bool("restore-head"):
 				return a.restoreHead(c.Context)
+			case c.Bool("restore-floors"):
+				return a.restoreFloors(c.Context)
 			}
 			return a.doctor(c.Context, doctorOptions{json: c.Bool("json")})
 		},
@@ -66,8 +70,15 @@ func bad(check string, err error) finding {
 	r := exit.Of(err)
 	if strings.HasPrefix(r.Hint, "secr doctor") { // which this is
 		r.Hint = "nothing was changed; put that file back from a backup"
-		if file, ok := errors.AsType[*local.FileError](err); errors.Is(err, vault.ErrHeadLost) || ok && filepath.Base(file.Path) == "head" {
+		name := ""
+		if file, ok := errors.AsType[*local.FileError](err); ok {
+			name = filepath.Base(file.Path)
+		}
+		switch {
+		case errors.Is(err, vault.ErrHeadLost), name == "head":
 			r.Hint = "secr doctor --restore-head verifies everything and writes it again"
+		case name == "floors" && errors.Is(err, local.ErrDamaged):
+			r.Hint = "secr doctor --restore-floors verifies everything and writes them again"
 		}
 	}
 	return finding{check, "bad", r.What, r.Hint}
@@ -237,5 +248,26 @@ func (a *app) restoreHead(ctx context.Context) error {
 		return err
 	}
 	a.note("the vault is at change %d again: %s", head.Seq, headWords(head))
+	return nil
+}
+
+// restoreFloors writes the floors of this project's vault again.
+func (a *app) restoreFloors(ctx context.Context) error {
+	s, err := a.locate()
+	if err != nil {
+		return err
+	}
+	floors, err := vault.RestoreFloors(ctx, vault.Options{Home: s.home, ID: s.project.Vault, Clock: a.sys.Now})
+	if errors.Is(err, os.ErrNotExist) {
+		return &exit.Error{
+			Code: exit.Integrity, What: "there is no vault here yet that the floors could be held against", Err: err,
+			Hint: "remove the file floors in that folder, and join again with the invite's line",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	a.note("the vault must descend from %s again, this machine's head being the last of them", count(len(floors), "change"))
+	a.note("if you joined by an invite and have not synced since: join again with its line")
 	return nil
 }
