@@ -102,7 +102,7 @@ func (d *Draft) Set(environment, name string, value keys.Secret, meta Meta) {
 func (d *Draft) SetLabel(environment, name string, meta Meta) {
 	t := d.target(environment, name)
 	if t.kind == record.Delete {
-		d.err = errors.Join(d.err, named(ErrNoSecret, environment+"/"+name))
+		d.err = errors.Join(d.err, &NoSecretError{Environment: environment, Name: name})
 		return
 	}
 	if t.kind == "" {

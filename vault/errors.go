@@ -81,6 +81,23 @@ func (e *CloudError) Headline() string {
 // Unwrap gives ErrCloud and every answer.
 func (e *CloudError) Unwrap() []error { return append([]error{ErrCloud}, e.Failed...) }
 
+// NoSecretError is an [ErrNoSecret] that knows what was looked for.
+type NoSecretError struct {
+	Environment, Name string
+	Version           uint64 // of a secret that has no value in it; 0 where there is no secret
+}
+
+// Error names the secret, and the version if that is what is missing.
+func (e *NoSecretError) Error() string {
+	if e.Version != 0 {
+		return fmt.Sprintf("%s/%s has no value in version %d", e.Environment, e.Name, e.Version)
+	}
+	return fmt.Sprintf("%s: %s/%s", ErrNoSecret, e.Environment, e.Name)
+}
+
+// Is makes it an ErrNoSecret.
+func (e *NoSecretError) Is(target error) bool { return target == ErrNoSecret }
+
 // NameError says that a secret can't have a name.
 type NameError struct{ Name string }
 

@@ -55,7 +55,7 @@ func (v *Vault) named(ctx context.Context, environment, name string, need policy
 	}
 	id := keys.SecretID(idKey, name)
 	if _, ok := v.state.Secret(environment, id); !ok {
-		return "", named(ErrNoSecret, environment+"/"+name)
+		return "", &NoSecretError{Environment: environment, Name: name}
 	}
 	return id, nil
 }
@@ -149,7 +149,7 @@ func (v *Vault) revealVersion(ctx context.Context, r Request) ([]Value, error) {
 		return false, err
 	})
 	if err == nil && out == nil {
-		err = named(ErrNoSecret, fmt.Sprintf("%s/%s has no value in version %d", r.Environment, name, r.Version))
+		err = &NoSecretError{Environment: r.Environment, Name: name, Version: r.Version}
 	}
 	return out, err
 }

@@ -149,7 +149,7 @@ func (v *Vault) wanted(ctx context.Context, r Request) ([]found, error) {
 	for i, name := range r.Names {
 		ids[i] = keys.SecretID(idKey, name)
 		if e, ok := v.state.Secret(r.Environment, ids[i]); !ok || e.Deleted {
-			return nil, named(ErrNoSecret, r.Environment+"/"+name)
+			return nil, &NoSecretError{Environment: r.Environment, Name: name}
 		}
 	}
 	return v.records(ctx, r.Environment, ids)

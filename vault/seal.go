@@ -145,7 +145,7 @@ func (w *writer) sealTarget(s *sealing, t *target) (result, error) {
 	case t.moved(now):
 		return result{entry: w.entry(s, now), moved: true}, nil
 	case t.kind != record.Set && !now.live:
-		return result{}, named(ErrNoSecret, s.environment+"/"+t.name)
+		return result{}, &NoSecretError{Environment: s.environment, Name: t.name}
 	}
 	h := record.Header{Kind: t.kind, Epoch: s.epoch, Version: 1}
 	if now.known {

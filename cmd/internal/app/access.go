@@ -91,7 +91,7 @@ func hasSecret(ctx context.Context, v *vault.Vault, environment, name string) er
 		return exit.Wrap(err, "look for the secret")
 	}
 	if !slices.ContainsFunc(entries, func(e vault.Entry) bool { return e.Label.Name == name }) {
-		return fmt.Errorf("%w: %s/%s", vault.ErrNoSecret, environment, name)
+		return &vault.NoSecretError{Environment: environment, Name: name}
 	}
 	return nil
 }

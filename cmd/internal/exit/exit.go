@@ -23,7 +23,7 @@ const (
 	Failed    Code = 1   // failed, for a reason that has no code of its own
 	Usage     Code = 2   // the command line is wrong
 	Denied    Code = 3   // the policy doesn't allow it
-	NotFound  Code = 4   // no such secret, environment, member, vault
+	NotFound  Code = 4   // no such secret, environment, member, vault, file
 	Conflict  Code = 5   // two sides changed the same thing
 	Integrity Code = 6   // bad signature, tampering, rewind
 	Identity  Code = 7   // no usable identity on this machine
@@ -146,6 +146,14 @@ type Report struct {
 	Silent bool
 }
 
+// whereSecretsAre is the command that lists what there is instead.
+func whereSecretsAre(none *vault.NoSecretError) string {
+	if none.Version != 0 {
+		return fmt.Sprintf("secr history %s --env %s", none.Name, none.Environment)
+	}
+	return "secr ls --env " + none.Environment
+}
+
 // hinter is an error that knows the step that helps.
 type hinter interface{ Hint() string }
 
@@ -163,6 +171,9 @@ func Of(err error) Report {
 	var knows hinter
 	if _, refused := errors.AsType[*replica.BadHeadError](err); !refused && errors.As(err, &knows) && knows.Hint() != "" {
 		r.Hint = knows.Hint()
+	}
+	if none, ok := errors.AsType[*vault.NoSecretError](err); ok {
+		r.Hint = whereSecretsAre(none)
 	}
 	var start *child.StartError
 	if errors.As(err, &start) {
