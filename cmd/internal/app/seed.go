@@ -137,6 +137,10 @@ func (a *app) askPassphrase(ctx context.Context, q keyring.Question) (keys.Secre
 	}
 	first, err := a.term.Hidden(ctx, term.Question{Text: what, What: "the passphrase of identity " + q.Profile})
 	var none *term.NoTerminalError
+	if errors.As(err, &none) && q.New {
+		return keys.Secret{}, exit.New(exit.Identity, "a new identity without a system keyring needs a passphrase, and there is no terminal to ask for one").
+			WithHint("set SECR_PASSPHRASE for a person; secr token create makes an identity for a machine")
+	}
 	if errors.As(err, &none) {
 		return keys.Secret{}, exit.New(exit.Identity, "identity %q is locked, and there is no terminal to ask for its passphrase", q.Profile).
 			WithHint("set SECR_PASSPHRASE for a person, SECR_TOKEN for a machine")
