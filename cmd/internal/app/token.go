@@ -85,7 +85,7 @@ func (a *app) issue(ctx context.Context, o tokenOptions, subject string, edit fu
 	seed := keys.NewSeed()
 	place := team.Place{Vault: s.vault.ID(), Nonce: s.vault.State().Founding().Nonce}
 	device, err := team.NewDevice(seed, place, team.DeviceOptions{
-		Name: fmt.Sprintf("token-%d", a.sys.Now().UnixNano()), Kind: policy.Token, Expires: expires,
+		Name: tokenDeviceName(s.vault.Policy(), o.name), Kind: policy.Token, Expires: expires,
 	})
 	if err != nil {
 		return err
@@ -101,6 +101,13 @@ func (a *app) issue(ctx context.Context, o tokenOptions, subject string, edit fu
 		return err
 	}
 	return a.share(ctx, s, w, o.noSync)
+}
+
+// tokenDeviceName names the next device of a token: ci-1, and ci-2 after it was rolled.
+func tokenDeviceName(p *policy.Policy, token string) string {
+	m, _ := p.MemberByHandle(token)
+	number := fmt.Sprintf("-%d", len(m.Devices)+1)
+	return token[:min(len(token), policy.MaxName-len(number))] + number
 }
 
 func (a *app) printToken(o tokenOptions, seed keys.Seed, expires int64) error {
