@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -136,7 +135,7 @@ func (a *app) candidate(ctx context.Context, s *session, w way, o admitOptions) 
 func (a *app) readRequest(path string) (team.Request, error) {
 	in := io.Reader(a.sys.Stdin)
 	if path != "-" {
-		f, err := os.Open(path)
+		f, err := openInput(path)
 		if err != nil {
 			return team.Request{}, err
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -136,10 +134,7 @@ func (a *app) unlocks(ctx context.Context, s *session, files []string) ([]audit.
 }
 
 func addLog(uses *audit.Uses, name string) error {
-	file, err := os.Open(filepath.Clean(name))
-	if errors.Is(err, os.ErrNotExist) {
-		return exit.New(exit.NotFound, "no file %s", name)
-	}
+	file, err := openInput(name)
 	if err != nil {
 		return err
 	}

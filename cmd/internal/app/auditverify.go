@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -147,10 +145,7 @@ func (a *app) auditProof(ctx context.Context, o auditVerifyOptions) error {
 			return err
 		}
 	}
-	file, err := os.Open(filepath.Clean(o.file))
-	if errors.Is(err, os.ErrNotExist) {
-		return exit.New(exit.NotFound, "no file %s", o.file)
-	}
+	file, err := openInput(o.file)
 	if err != nil {
 		return err
 	}

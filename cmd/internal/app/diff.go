@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/secr/secr/cmd/internal/dotenv"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
@@ -181,11 +179,12 @@ func (a *app) side(ctx context.Context, s *session, env, title string, key keys.
 
 // fileSide reads a .env file by the grammar of import.
 func fileSide(o diffOptions, key keys.Key) (side, error) {
-	data, err := os.ReadFile(o.file)
+	f, err := openInput(o.file)
 	if err != nil {
 		return side{}, err
 	}
-	entries, err := dotenv.Parse(data)
+	defer f.Close()
+	entries, err := parseEntries(f, o.file)
 	if err != nil {
 		return side{}, err
 	}

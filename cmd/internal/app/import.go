@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -96,19 +95,24 @@ func (a *app) commitImport(ctx context.Context, d *vault.Draft, env string, n in
 func (a *app) readEntries(file string) ([]dotenv.Entry, error) {
 	in := io.Reader(a.sys.Stdin)
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := openInput(file)
 		if err != nil {
-			return nil, exit.Wrap(err, "import")
+			return nil, err
 		}
 		defer f.Close()
 		in = f
 	}
+	return parseEntries(in, file)
+}
+
+// parseEntries reads a .env file that is open. name is for errors.
+func parseEntries(in io.Reader, name string) ([]dotenv.Entry, error) {
 	data, err := io.ReadAll(io.LimitReader(in, 32<<20))
 	if err != nil {
 		return nil, err
 	}
 	entries, err := dotenv.Parse(data)
-	return entries, exit.Wrap(err, "%s", file)
+	return entries, exit.Wrap(err, "%s", name)
 }
 
 // sortEntries parts what can be kept from what is skipped.

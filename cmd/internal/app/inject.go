@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 
@@ -34,8 +33,8 @@ type injectOptions struct{ env, file, reason string }
 // maxTemplate is more than any template has.
 const maxTemplate = 16 << 20
 
-// placeholder is what inject replaces.
-func placeholder() *regexp.Regexp {
+// placeholders are what inject replaces.
+func placeholders() *regexp.Regexp {
 	return regexp.MustCompile(`\{\{\s*secr\s+(?:([a-z0-9][a-z0-9-]{0,31})/)?([A-Za-z_][A-Za-z0-9_]{0,127})\s*\}\}`)
 }
 
@@ -57,7 +56,7 @@ func (a *app) inject(ctx context.Context, o injectOptions) error {
 	if err != nil {
 		return err
 	}
-	out := placeholder().ReplaceAllFunc(template, func(found []byte) []byte {
+	out := placeholders().ReplaceAllFunc(template, func(found []byte) []byte {
 		return values[reference(found, env)]
 	})
 	_, err = a.term.Out.Write(out)
@@ -67,9 +66,9 @@ func (a *app) inject(ctx context.Context, o injectOptions) error {
 func (a *app) readTemplate(file string) ([]byte, error) {
 	in := io.Reader(a.sys.Stdin)
 	if file != "" {
-		f, err := os.Open(file)
+		f, err := openInput(file)
 		if err != nil {
-			return nil, exit.New(exit.NotFound, "the template %s can't be read", file)
+			return nil, err
 		}
 		defer f.Close()
 		in = f
@@ -83,7 +82,7 @@ func (a *app) readTemplate(file string) ([]byte, error) {
 
 // reference is the environment and name of a placeholder.
 func reference(found []byte, env string) [2]string {
-	m := placeholder().FindSubmatch(found)
+	m := placeholders().FindSubmatch(found)
 	if len(m[1]) > 0 {
 		env = string(m[1])
 	}
@@ -93,7 +92,7 @@ func reference(found []byte, env string) [2]string {
 // templateValues reads what a template names, one reading an environment.
 func (a *app) templateValues(ctx context.Context, s *session, env string, template []byte, reason string) (map[[2]string][]byte, error) {
 	wanted := map[string][]string{}
-	for _, found := range placeholder().FindAll(template, -1) {
+	for _, found := range placeholders().FindAll(template, -1) {
 		r := reference(found, env)
 		if !slices.Contains(wanted[r[0]], r[1]) {
 			wanted[r[0]] = append(wanted[r[0]], r[1])

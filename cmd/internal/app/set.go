@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -260,7 +259,7 @@ func (a *app) readStdin(name string) (keys.Secret, error) {
 }
 
 func readValueFile(path string) (keys.Secret, error) {
-	f, err := os.Open(path)
+	f, err := openInput(path)
 	if err != nil {
 		return keys.Secret{}, err
 	}

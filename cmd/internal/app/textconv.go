@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/secr/secr/cmd/internal/exit"
 )
 
 func (a *app) textconvVerb() *cli.Command {
@@ -27,9 +24,9 @@ is ever shown.`,
 const maxRecord = 4 << 20
 
 func (a *app) textconv(ctx context.Context, path string) error {
-	f, err := os.Open(path)
+	f, err := openInput(path)
 	if err != nil {
-		return exit.New(exit.NotFound, "%s can't be read", path)
+		return err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
 	f.Close()
