@@ -106,7 +106,8 @@ func (v verb) command() *cli.Command {
 	needed := needed(v.flags)
 	c := &cli.Command{
 		Name: v.name, Usage: v.short, ArgsUsage: v.args, Flags: v.flags, Subcommands: v.sub, Hidden: v.hidden,
-		Description:     strings.TrimSpace(v.long) + "\n\nExample:\n" + indent(v.example),
+		Description:     paragraphs(v.long) + "\n\nExample:\n" + indent(v.example),
+		UsageText:       flagLines(v.flags),
 		HideHelpCommand: true, OnUsageError: usageError, CustomHelpTemplate: verbHelp,
 	}
 	c.Action = func(ctx *cli.Context) error {

@@ -55,6 +55,19 @@ func wrap(words []string, indent, limit int) string {
 	return b.String()
 }
 
+// paragraphs sets a text into lines that fit.
+func paragraphs(text string) string {
+	parts := strings.Split(strings.TrimSpace(text), "\n\n")
+	for i, p := range parts {
+		lines := strings.TrimPrefix(wrap(strings.Fields(p), 1, helpWidth+1), " ")
+		parts[i] = strings.ReplaceAll(lines, "\n ", "\n")
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+// helpWidth is the columns of a usual terminal.
+const helpWidth = 80
+
 func pad(s string, width int) string { return s + strings.Repeat(" ", max(1, width-len(s))) }
 
 func indent(text string) string {
@@ -71,7 +84,59 @@ Usage: {{.HelpName}}{{if .ArgsUsage}}{{if .VisibleFlags}} [flags]{{end}} {{.Args
 {{if .VisibleCommands}}
 Commands:
 {{range .VisibleCommands}}  {{.Name}}{{"\t"}}{{.Usage}}
-{{end}}{{end}}{{if .VisibleFlags}}
+{{end}}{{end}}
 Flags:
-{{range .VisibleFlags}}  {{.}}
-{{end}}{{end}}`
+{{.UsageText}}`
+
+// flagLines is a verb's flags as its help shows them. The library's own way tells of each
+// switch that it is off.
+func flagLines(flags []cli.Flag) string {
+	flags = append(slices.Clone(flags), &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show this"})
+	var left, right []string
+	widest := 0
+	for _, f := range flags {
+		doc, ok := f.(cli.DocGenerationFlag)
+		if !ok {
+			continue
+		}
+		argument, usage := placeholder(doc)
+		left = append(left, "  "+spelled(f.Names())+argument)
+		right = append(right, usage)
+		widest = max(widest, len(left[len(left)-1]))
+	}
+	var b strings.Builder
+	for i := range left {
+		b.WriteString(pad(left[i], widest+1) + wrap(strings.Fields(right[i]), widest+2, helpWidth) + "\n")
+	}
+	return b.String()
+}
+
+// spelled is the names of a flag: "--env, -e".
+func spelled(names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = "--" + n
+		if len(n) == 1 {
+			out[i] = "-" + n
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// placeholder is what a flag takes, which its usage has in backquotes, and its usage with
+// its default.
+func placeholder(f cli.DocGenerationFlag) (argument, usage string) {
+	usage = f.GetUsage()
+	if f.TakesValue() {
+		argument = " value"
+		if before, rest, found := strings.Cut(usage, "`"); found {
+			name, after, _ := strings.Cut(rest, "`")
+			argument, usage = " "+name, before+name+after
+		}
+	}
+	switch f.GetDefaultText() {
+	case "", "false", "0", `""`:
+		return argument, usage
+	}
+	return argument, usage + " (default: " + strings.Trim(f.GetDefaultText(), `"`) + ")"
+}

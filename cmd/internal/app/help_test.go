@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -131,4 +132,29 @@ func TestAMisspeltVerbIsGuessed(t *testing.T) {
 			t.Errorf("%s: got %q", word, got)
 		}
 	}
+}
+
+// TestHelpFitsAndSaysWhatMatters: no line is wider than a usual terminal, no flag is left
+// out, and none that is a switch tells that it is off.
+func TestHelpFitsAndSaysWhatMatters(t *testing.T) {
+	everyVerb(t, func(path string, c *cli.Command) {
+		long, example, _ := strings.Cut(c.Description, "\n\nExample:\n")
+		for _, noise := range []string{"(default: false)", "(default: 0)", "(default: \"\")", "(default: )", "`"} {
+			if strings.Contains(c.UsageText, noise) {
+				t.Errorf("%s: its flags say %s", path, noise)
+			}
+		}
+		for text, limit := range map[string]int{c.Usage: helpWidth, long: helpWidth, c.UsageText: helpWidth, example: 100} {
+			for line := range strings.Lines(text) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > limit {
+					t.Errorf("%s: %d columns: %s", path, n, line)
+				}
+			}
+		}
+		for _, f := range c.Flags {
+			if spelling := spelled(f.Names()); !strings.Contains(c.UsageText, "  "+spelling+" ") {
+				t.Errorf("%s: its help hides %s", path, spelling)
+			}
+		}
+	})
 }
