@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/secr/secr/sync/remote/remotetest"
 )
 
 // spied is a machine with a shared vault whose git writes down its arguments and
@@ -16,10 +18,11 @@ import (
 func spied(t *testing.T) (m *machine, log string) {
 	t.Helper()
 	m = newMachine(t, t.TempDir())
+	h := remotetest.HTTPS(t)
+	h.Create(t, "team")
+	m.env = append(m.env, h.Env...)
 	m.git(t, "init", "--quiet")
-	remote := filepath.Join(t.TempDir(), "remote.git")
-	m.git(t, "init", "--quiet", "--bare", remote)
-	m.git(t, "remote", "add", "origin", remote)
+	m.git(t, "remote", "add", "origin", h.Address("team"))
 	real, err := exec.LookPath("git")
 	if err != nil {
 		t.Fatal(err)
@@ -86,5 +89,20 @@ func TestASyncAsksTheRemoteNoMoreThanItMust(t *testing.T) {
 	}
 	if got := started("sync"); !slices.Equal(got, []string{"ls-remote", "push"}) {
 		t.Errorf("with one change: %q", got)
+	}
+}
+
+// TestASyncWithAFolderStartsNothing: secr reads a folder, and writes to it, itself.
+func TestASyncWithAFolderStartsNothing(t *testing.T) {
+	m, log := spied(t)
+	there := remotetest.Folder(t).Create(t, "team")
+	m.git(t, "remote", "set-url", "origin", there)
+	for _, args := range [][]string{{"sync"}, {"set", "A=1"}, {"sync"}, {"sync"}} {
+		if _, err := m.secr(args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(log); err == nil {
+		t.Errorf("git was started: %q", lines(t, log))
 	}
 }

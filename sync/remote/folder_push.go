@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/secr/secr/vault/repo"
 )
@@ -27,7 +28,7 @@ func (t *transfer) pushFolder(ctx context.Context, p Push) error {
 		return err
 	}
 	defer f.objects.Close()
-	if err := f.plain(); err != nil {
+	if err := f.plain(p.Ref); err != nil {
 		return &Error{Kind: Unsupported, URL: t.url.String(), Message: err.Error(), Err: err}
 	}
 	if err := t.mayMove(f, p); err != nil {
@@ -127,18 +128,32 @@ func (t *transfer) copyLoose(ctx context.Context, f *folder, src *repo.Foreign, 
 	return nil
 }
 
-// plain refuses repositories whose owner set rules for pushes, or shares them with a group.
-// Hooks are nobody's rules: those of a folder never run, whichever transport it is.
-func (f *folder) plain() error {
+// bareSetting is what says that a repository has no work tree.
+var bareSetting = regexp.MustCompile(`(?m)^\s*bare\s*=\s*true\s*$`)
+
+// plain refuses repositories whose owner set rules for pushes, or shares them with a group,
+// and branches that a work tree has checked out. Hooks are nobody's rules: those of a
+// folder never run, whichever transport it is.
+func (f *folder) plain(ref string) error {
 	config, err := os.ReadFile(filepath.Join(f.dir, "config"))
-	if err != nil {
-		return ignoreMissing(err)
+	if ignoreMissing(err) != nil {
+		return err
 	}
 	config = bytes.ToLower(config)
 	for _, word := range []string{"[receive", "[transfer", "[include", "sharedrepository"} {
 		if bytes.Contains(config, []byte(word)) {
 			return errRules
 		}
+	}
+	head, err := readSmall(filepath.Join(f.dir, "HEAD"), 1024)
+	if err != nil {
+		return err
+	}
+	if string(head) == "ref: "+ref+"\n" && !bareSetting.Match(config) {
+		return errRules
+	}
+	if _, err := os.Lstat(filepath.Join(f.dir, "worktrees")); err == nil {
+		return errRules
 	}
 	return nil
 }

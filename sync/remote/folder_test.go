@@ -122,3 +122,18 @@ func TestAFolderOfAGroupIsLeftToGit(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestABranchThatIsCheckedOutIsLeftToGit, which doesn't move it under somebody's feet.
+func TestABranchThatIsCheckedOutIsLeftToGit(t *testing.T) {
+	inFolder(t, func(t *testing.T, l *locked) {
+		remotetest.Run(t, l.there, "symbolic-ref", "HEAD", branch)
+		if err := l.push(l.one, l.two, 0); err != nil {
+			t.Errorf("a bare repository's HEAD is nobody's work: %v", err)
+		}
+		remotetest.Run(t, l.there, "config", "core.bare", "false")
+		err := l.push(l.two, l.one, 0)
+		if want := map[bool]remote.Kind{true: remote.Rejected, false: remote.Unsupported}; remote.KindOf(err) != want[strings.HasSuffix(t.Name(), "native")] {
+			t.Errorf("the push gave %v", err)
+		}
+	})
+}
