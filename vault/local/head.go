@@ -23,8 +23,14 @@ type Head struct {
 
 // ReadHead reads the head file, which is the head: the Git ref is only its
 // shadow. With no head yet it fails with fs.ErrNotExist, and with a
-// [FileError] if the file is not exactly one that WriteHead wrote.
+// [FileError] if the file is not exactly one that WriteHead wrote, or lies where
+// another user could have put it.
 func (v Vault) ReadHead() (Head, error) {
+	for _, folder := range []string{v.home.State, v.State()} {
+		if err := ownFolder(folder); err != nil {
+			return Head{}, err
+		}
+	}
 	path := v.headPath()
 	text, err := ReadText(path, headLimit)
 	if err != nil {

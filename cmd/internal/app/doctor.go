@@ -126,12 +126,16 @@ func (a *app) examine(ctx context.Context) []finding {
 }
 
 func checkFolders(home local.Home) finding {
+	links := ""
 	for _, folder := range []string{home.Config, home.Data, home.State, home.Cache} {
 		if err := local.CheckFolder(folder); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return bad("folders", err)
 		}
+		if to, err := os.Readlink(folder); err == nil {
+			links += "; " + folder + " is your link to " + to
+		}
 	}
-	return ok("folders", "%s and the others are yours alone", home.Config)
+	return ok("folders", "%s and the others are yours alone%s", home.Config, links)
 }
 
 func checkSettings(home local.Home) finding {
