@@ -37,7 +37,7 @@ func Open(ctx context.Context, o cloud.Options) (cloud.Client, error) {
 	loads := []func(*config.LoadOptions) error{
 		config.WithRegion(name.Region),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(dialer)),
-		config.WithRetryer(func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), attempts) }),
+		config.WithRetryer(retryer),
 	}
 	if o.Profile != "" {
 		loads = append(loads, config.WithSharedConfigProfile(o.Profile))
@@ -57,6 +57,19 @@ func Open(ctx context.Context, o cloud.Options) (cloud.Client, error) {
 		}
 	})
 	return &Client{key: o.Key, kms: client}, nil
+}
+
+// retryer tries once more, except for a connection that didn't come in time.
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = attempts
+		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			if cloud.NotConnected(err) {
+				return aws.FalseTernary
+			}
+			return aws.UnknownTernary
+		})}, o.Retryables...)
+	})
 }
 
 // attempts is how often one call is tried: once more after a throttle or a fault.

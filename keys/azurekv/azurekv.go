@@ -65,7 +65,21 @@ func transport(l cloud.Limits) *http.Client {
 }
 
 func retries(l cloud.Limits) policy.RetryOptions {
-	return policy.RetryOptions{MaxRetries: 1, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: l.Connect, TryTimeout: l.Total / 2}
+	return policy.RetryOptions{MaxRetries: 1, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: l.Connect, TryTimeout: l.Total / 2, ShouldRetry: mayPass}
+}
+
+// mayPass says what is tried once more: an answer that may be another one then, or none,
+// but for a connection that didn't come in time.
+func mayPass(r *http.Response, err error) bool {
+	if err != nil {
+		return !cloud.NotConnected(err)
+	}
+	switch r.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 // Wrap encrypts the context's hash and plaintext under the key.

@@ -1,7 +1,9 @@
 package cloud
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -66,6 +68,13 @@ func (c Class) words() string {
 		return "forbidden by this user's settings"
 	}
 	return "failed"
+}
+
+// NotConnected says that a call failed because no connection stood within its limit. The
+// SDKs would try again, and take twice as long as they were given.
+func NotConnected(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "dial" && failed.Timeout()
 }
 
 // maxMessage bounds how much of a cloud's text an error carries.
