@@ -44,6 +44,29 @@ func starting(b *bench, t *table) error {
 	return initialisation(b, t)
 }
 
+// noting measures what a receipt adds to `run`: against an environment that wants none.
+func noting(b *bench, t *table) error {
+	with, err := b.vault(10)
+	if err != nil {
+		return err
+	}
+	without, err := b.fresh("unnoted", 10)
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"import", without.plain}, {"env", "set", "development", "--receipts", "off"}, {"run", "--", "/bin/true"}} {
+		if _, err := b.secr(without, args...).once(); err != nil {
+			return err
+		}
+	}
+	took, err := medians(b.times(5), b.secr(with, "run", "--", "/bin/true"), b.secr(without, "run", "--", "/bin/true"))
+	if err != nil {
+		return err
+	}
+	t.number("a receipt: what it adds to `run -- true`", float64(took[0]-took[1])/float64(time.Millisecond), 0.2, "ms")
+	return nil
+}
+
 var initLine = regexp.MustCompile(`^init (\S+) @\S+ ms, (\S+) ms clock`)
 
 // initialisation adds up the package initialisation of `run` that its way doesn't need.

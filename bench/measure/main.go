@@ -46,8 +46,8 @@ type job struct {
 // jobs is everything that is measured.
 func jobs() []job {
 	return []job{
-		{"run", starting}, {"get", reading}, {"set", writing}, {"import", importing}, {"space", growing}, {"sync", syncing},
-		{"memory", remembering}, {"admit", admitting}, {"remove", removing}, {"rotate", rotating}, {"audit", auditing},
+		{"run", starting}, {"receipt", noting}, {"get", reading}, {"set", writing}, {"import", importing}, {"space", growing}, {"verify", verifying}, {"sync", syncing},
+		{"memory", remembering}, {"admit", admitting}, {"remove", removing}, {"rotate", rotating}, {"kms", clouding}, {"history", recalling}, {"audit", auditing},
 	}
 }
 

@@ -77,6 +77,7 @@ type bench struct {
 	dir    string
 	vaults []vault // with their secrets, by size
 	made   []vault // all of them
+	pasts  []past
 }
 
 // program is the path of a built program, and whether it was built.

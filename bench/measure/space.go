@@ -5,9 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io/fs"
-	"os"
+	"math"
 	"path/filepath"
-	"time"
 )
 
 // blobSize is about what a short secret's record has.
@@ -65,40 +64,6 @@ func growing(b *bench, t *table) error {
 		return err
 	}
 	t.number("growth per change of one of 1,000, after git's gc, above the padded value", float64(after-before)/float64(changes)-64, 1_500, "bytes")
-	return verifying(b, t, v)
-}
-
-// verifying measures opening a vault from its first change on, against stock git's check
-// of the signatures alone, sampled.
-func verifying(b *bench, t *table, v vault) error {
-	const sample = 50
-	path, _ := b.program("secr")
-	count := command{dir: v.project, env: v.env, argvs: [][]string{{path, "git", "rev-list", "--count", "HEAD"}}}
-	changes, err := count.number()
-	if err != nil {
-		return err
-	}
-	var cold, warm, git []time.Duration
-	for range 7 {
-		if err := os.RemoveAll(filepath.Join(v.home, "secr", "cache")); err != nil {
-			return err
-		}
-		for _, into := range []*[]time.Duration{&cold, &warm} {
-			took, err := b.secr(v, "ls").once()
-			if err != nil {
-				return err
-			}
-			*into = append(*into, took)
-		}
-		took, err := b.secr(v, "git", "log", "--format=%G?", "-n", fmt.Sprint(sample)).once()
-		if err != nil {
-			return err
-		}
-		git = append(git, took)
-	}
-	ours := float64(median(cold)-median(warm)) / float64(changes)
-	t.times(fmt.Sprintf("verify %s changes by every rule", thousands(changes)), "`git log --show-signature`, signatures alone (sampled)",
-		float64(median(git))/sample/ours, 50)
 	return nil
 }
 
@@ -108,19 +73,27 @@ func remembering(b *bench, t *table) error {
 	if err != nil {
 		return err
 	}
-	peak, _ := b.program("peak")
-	run := b.secr(v, "run", "--", "/bin/true")
-	run.argvs[0] = append([]string{peak}, run.argvs[0]...)
-	least := 1 << 62
-	for range 5 {
-		bytes, err := run.number()
-		if err != nil {
-			return err
-		}
-		least = min(least, bytes)
+	least, err := b.memory(b.secr(v, "run", "--", "/bin/true"), 5)
+	if err != nil {
+		return err
 	}
 	t.number(fmt.Sprintf("memory of `run`, %s secrets", thousands(b.large())), float64(least)/1e6, 30, "MB")
 	return nil
+}
+
+// memory is the most memory that a command had, in bytes: the least of some runs.
+func (b *bench) memory(c command, times int) (int, error) {
+	peak, _ := b.program("peak")
+	c.argvs = [][]string{append([]string{peak}, c.argvs[0]...)}
+	least := math.MaxInt
+	for range times {
+		bytes, err := c.number()
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, bytes)
+	}
+	return least, nil
 }
 
 // size adds up the files under a folder.

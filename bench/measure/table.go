@@ -27,6 +27,11 @@ func (t *table) number(job string, value, bar float64, unit string) {
 	t.add(job, "", "", fmt.Sprintf("%.4g %s", value, unit), fmt.Sprintf("%.4g %s", bar, unit), value <= bar)
 }
 
+// count adds a row of something counted, which must be exactly that.
+func (t *table) count(job string, got, want int) {
+	t.add(job, "", "", fmt.Sprint(got), fmt.Sprintf("exactly %d", want), got == want)
+}
+
 func (t *table) add(job, against, medians, result, bar string, met bool) {
 	verdict := "met"
 	if !met {

@@ -12,30 +12,39 @@ import (
 
 var vaultLine = regexp.MustCompile(`(?m)^vault = "([a-z2-7]{26})"$`)
 
+// token makes a token of a role, and returns it with the vault's id.
+func (b *bench) token(v vault, role string) (token, id string, err error) {
+	secr, _ := b.program("secr")
+	cmd := exec.Command(secr, "token", "create", "crowd", "--role", role)
+	cmd.Dir, cmd.Env = v.project, v.env
+	out, err := cmd.Output()
+	if err != nil {
+		return "", "", fmt.Errorf("make a token: %w", err)
+	}
+	page, err := os.ReadFile(filepath.Join(v.project, "secr.toml"))
+	if err != nil {
+		return "", "", err
+	}
+	line := vaultLine.FindSubmatch(page)
+	if line == nil {
+		return "", "", fmt.Errorf("no vault in secr.toml")
+	}
+	return strings.TrimSpace(string(out)), string(line[1]), nil
+}
+
 // team is a vault with members, and requests of others beside it.
 func (b *bench) team(name string, size, members, requests int) (vault, error) {
 	v, err := b.fresh(name, size)
 	if err != nil {
 		return v, err
 	}
-	secr, _ := b.program("secr")
-	cmd := exec.Command(secr, "token", "create", "crowd", "--role", "admin")
-	cmd.Dir, cmd.Env = v.project, v.env
-	token, err := cmd.Output()
-	if err != nil {
-		return v, fmt.Errorf("make a token: %w", err)
-	}
-	page, err := os.ReadFile(filepath.Join(v.project, "secr.toml"))
+	token, id, err := b.token(v, "admin")
 	if err != nil {
 		return v, err
 	}
-	id := vaultLine.FindSubmatch(page)
-	if id == nil {
-		return v, fmt.Errorf("no vault in secr.toml")
-	}
 	crowd, _ := b.program("crowd")
-	_, err = command{dir: v.home, env: append(v.env, "SECR_TOKEN="+strings.TrimSpace(string(token))), argvs: [][]string{
-		{crowd, "-vault", string(id[1]), "-members", fmt.Sprint(members), "-requests", fmt.Sprint(requests), "-out", v.home},
+	_, err = command{dir: v.home, env: append(v.env, "SECR_TOKEN="+token), argvs: [][]string{
+		{crowd, "-vault", id, "-members", fmt.Sprint(members), "-requests", fmt.Sprint(requests), "-out", v.home},
 	}}.once()
 	return v, err
 }

@@ -1,0 +1,95 @@
+// Command chain makes a vault's chain longer for benchmarks, a set of one of its secrets
+// a change, and measures what verifying one more change costs at some lengths: it prints
+// nanoseconds, a line for each. It acts as the token in SECR_TOKEN, whose role must
+// write to development.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/secr/secr/keys"
+	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/local"
+)
+
+// sample is how many changes are verified once more at each length: the last ones.
+const sample = 50
+
+func main() {
+	id := flag.String("vault", "", "id of the vault")
+	secrets := flag.Uint64("secrets", 1, "how many secrets to set in turn: VARIABLE_00000 and so on")
+	lengths := flag.String("lengths", "", "`numbers` of changes to reach, separated by commas")
+	flag.Parse()
+	if err := run(context.Background(), *id, *secrets, *lengths); err != nil {
+		fmt.Fprintln(os.Stderr, "chain:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, id string, secrets uint64, lengths string) error {
+	home, err := local.NewHome(os.Getenv, os.Getenv("HOME"))
+	if err != nil {
+		return err
+	}
+	token, err := keys.ParseToken(os.Getenv("SECR_TOKEN"))
+	if err != nil {
+		return err
+	}
+	v, err := vault.Open(ctx, vault.Options{
+		Home: home, ID: id, Clock: time.Now, Seed: func(context.Context) (keys.Seed, error) { return token, nil },
+	})
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	for text := range strings.SplitSeq(lengths, ",") {
+		length, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return err
+		}
+		took, err := lengthen(ctx, v, length, secrets)
+		if err != nil {
+			return err
+		}
+		fmt.Println(took.Nanoseconds())
+	}
+	return nil
+}
+
+// lengthen makes changes until there are so many, and returns the median of verifying
+// one of the last on the state before it.
+func lengthen(ctx context.Context, v *vault.Vault, length, secrets uint64) (time.Duration, error) {
+	var states []*chain.State
+	for n := v.Head().Seq; n < length; n++ {
+		if n+sample >= length {
+			states = append(states, v.State())
+		}
+		d := v.Draft()
+		d.Set("development", fmt.Sprintf("VARIABLE_%05d", n*7%secrets), keys.NewSecret(fmt.Append(nil, "value-", n)), vault.Meta{})
+		if _, err := d.Commit(ctx, "set 1 secret in development"); err != nil {
+			return 0, err
+		}
+	}
+	states = append(states, v.State())
+	if len(states) < 2 {
+		return 0, fmt.Errorf("the chain has %d changes already", length)
+	}
+	var took []time.Duration
+	for i, next := range states[1:] {
+		begin := time.Now()
+		if _, err := vault.Verify(ctx, v.Repo(), states[i], next.Head().ID); err != nil {
+			return 0, err
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	return took[len(took)/2], nil
+}
