@@ -367,7 +367,7 @@ func TestARefusedConnectionIsNamed(t *testing.T) {
 				if scheme == "ssh" {
 					remotetest.Need(t, "ssh")
 				}
-				address := refusing(t)
+				address := remotetest.Refusing(t)
 				tr, _ := make(t, &remotetest.Host{}, "GIT_SSH_COMMAND=ssh -F none")
 				_, err := tr.List(context.Background(), remote.List{URL: parse(t, scheme+"://"+address+"/x.git"), Refs: []string{branch}})
 				wantKind(t, err, remote.Refused)

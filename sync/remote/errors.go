@@ -37,7 +37,7 @@ const (
 	NoBranch
 	// Moved: the branch is no longer what the caller expected. Fetch and try again.
 	Moved
-	// Locked: a folder's branch has a lock of which nobody knows who left it; see [LockError].
+	// Locked: the branch has a lock, and nobody knows who left it; in a folder see [LockError].
 	Locked
 	// Rejected: a hook or a protected branch refused the push.
 	Rejected

@@ -1,8 +1,11 @@
 package remote
 
 import (
+	"context"
+	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
 // sign is a piece of text by which a failure is known, as git, curl and ssh write it in
@@ -101,7 +104,7 @@ func kindOfText(lines []string) Kind {
 
 // explain turns what a failed git wrote into an error. Lines that begin with "remote:"
 // are the host's own words: they are shown, and believed only as far as a full disk goes.
-func explain(u URL, lines []string, porcelain []byte, cause error) error {
+func explain(u URL, lines []string, porcelain []byte, cause error) *Error {
 	var host, own []string
 	for _, line := range lines {
 		if text, ok := strings.CutPrefix(line, "remote:"); ok {
@@ -125,6 +128,21 @@ func explain(u URL, lines []string, porcelain []byte, cause error) error {
 	}
 	e.Message = CleanLines(strings.Join(append(host, telling(own)...), "\n"))
 	return e
+}
+
+// reachTime bounds the look at why there is no connection.
+const reachTime = 2 * time.Second
+
+// reach finds out what git's "Couldn't connect to server" means: curl says the same of a
+// port where nobody listens and of a network that isn't there.
+func reach(ctx context.Context, u URL) Kind {
+	dialer := net.Dialer{Timeout: reachTime}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.host, orPort443(u.port)))
+	if err == nil {
+		conn.Close()
+		return Unreachable // git went by a proxy
+	}
+	return kindOfError(err)
 }
 
 // telling leaves out progress and the advice that git gives to people who typed it.

@@ -78,7 +78,11 @@ func (n *Native) run(ctx context.Context, v invocation) ([]byte, error) {
 		return nil, stopped(v, cause)
 	}
 	if err != nil {
-		return nil, explain(v.url, said.lines(), out.buf.Bytes(), err)
+		e := explain(v.url, said.lines(), out.buf.Bytes(), err)
+		if e.Kind == Refused && v.url.scheme == HTTPS {
+			e.Kind = reach(ctx, v.url)
+		}
+		return nil, e
 	}
 	return out.buf.Bytes(), nil
 }

@@ -50,6 +50,8 @@ func (r *Replica) fetch(ctx context.Context) (there, error) {
 	if err := q.Commit(ctx); err != nil {
 		return there{}, errors.Join(err, q.Discard())
 	}
+	// Who only reads gets a pack at each fetch. If this fails, the next one tries again.
+	_ = r.vault.Repo().Maintain(ctx, repo.Maintenance{})
 	return there{head: theirs.Head(), state: theirs}, r.writePin(theirs.Head())
 }
 

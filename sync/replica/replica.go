@@ -107,11 +107,15 @@ func (r *Replica) Fetch(ctx context.Context) (Result, error) { return r.repeat(c
 func (r *Replica) repeat(ctx context.Context, m mode) (Result, error) {
 	patience := time.NewTimer(r.o.Patience)
 	defer patience.Stop()
+	s := stall{most: r.o.Patience / 6}
 	for attempt := 1; ; attempt++ {
 		result, err := r.once(ctx, m)
 		result.Attempts = attempt
 		if !lostRace(err) {
 			return result, err
+		}
+		if s.lasts(result.Remote, err) {
+			return result, locked(err)
 		}
 		select {
 		case <-patience.C:

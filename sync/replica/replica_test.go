@@ -2,6 +2,8 @@ package replica_test
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -433,4 +435,21 @@ func forkOf(t *testing.T, l *lab, ana *client) string {
 	c.commit(d)
 	c.sync()
 	return dir
+}
+
+// TestWhoOnlyReadsHasFewPacks: each fetch brings one.
+func TestWhoOnlyReadsHasFewPacks(t *testing.T) {
+	l := newLab(t)
+	ana := l.found()
+	ben := ana.join("ben", policy.Developer)
+	for i := range 30 {
+		ana.set("A", fmt.Sprint(i))
+		ana.sync()
+		ben.sync()
+	}
+	packs, err := filepath.Glob(filepath.Join(ben.v.Repo().Dir(), "objects", "pack", "*.pack"))
+	if err != nil || len(packs) > 25 {
+		t.Errorf("%d packs, %v", len(packs), err)
+	}
+	wantValues(t, ben, map[string]string{"A": "29"})
 }

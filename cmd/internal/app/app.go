@@ -242,7 +242,7 @@ func (a *app) fail(err error, asJSON bool) int {
 	if len(r.Lines) == 0 {
 		r.Head = r.What
 	}
-	fmt.Fprintf(a.term.Err, "secr: %s\n", term.Clean(r.Head))
+	fmt.Fprintf(a.term.Err, "secr: %s\n", term.Message(r.Head))
 	for _, line := range r.Lines {
 		fmt.Fprintf(a.term.Err, "  %s\n", term.Clean(line))
 	}
@@ -274,5 +274,5 @@ func (a *app) note(format string, args ...any) {
 
 // warn is note for what a person should act on.
 func (a *app) warn(format string, args ...any) {
-	fmt.Fprintf(a.term.Err, "%s %s\n", a.term.Err.Paint(term.Yellow, "warning:"), term.Clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.term.Err, "%s %s\n", a.term.Err.Paint(term.Yellow, "warning:"), term.Message(fmt.Sprintf(format, args...)))
 }

@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/project"
+	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/sync/remote"
 	"github.com/secr/secr/sync/replica"
@@ -21,7 +24,9 @@ func (a *app) cloneVerb() *cli.Command {
 		name: "clone", args: "[ADDRESS]", short: "Get a project's vault from its remote",
 		long: `Fetches the vault and checks every change from the founder's on. With a secr.toml it has
 to be the vault that this names, and to contain its floor. Without one there is nothing
-to hold it against: the head is shown in words, to compare with a colleague's.`,
+to hold it against: the head is shown in words, to compare with a colleague's. A vault
+that is on this machine already is brought up to date; that another folder may use it,
+too, is asked first.`,
 		example: "secr clone\nsecr clone git@example.org:team/app.git",
 		flags:   []cli.Flag{&cli.StringFlag{Name: "profile", Usage: "which identity opens the vault here"}, yesFlag()}, most: 1,
 		run: func(c *cli.Context) error {
@@ -50,12 +55,21 @@ func (a *app) clone(ctx context.Context, o cloneOptions) error {
 	if err != nil {
 		return err
 	}
+	before, err := vaultsHere(s.home)
+	if err != nil {
+		return err
+	}
 	if s.vault, err = a.fetched(ctx, s, w, remote.Limits{}); err != nil {
 		return err
 	}
 	defer s.vault.Close()
 	head := s.vault.Head()
 	a.note("got vault %s at change %d: %s", s.vault.ID(), head.Seq, headWords(head))
+	if slices.Contains(before, s.vault.ID()) && !o.sure {
+		if err := a.confirmOwn(ctx, s); err != nil {
+			return err
+		}
+	}
 	if s.project.Vault == "" {
 		s.project.Vault, s.project.Floor = s.vault.ID(), local.Floor{Seq: head.Seq, Sum: head.Sum}
 		if err := writeProject(s.project); err != nil {
@@ -68,6 +82,41 @@ func (a *app) clone(ctx context.Context, o cloneOptions) error {
 		return nil
 	}
 	return s.home.SetLink(ctx, local.Link{Folder: s.project.Folder, Vault: s.project.Vault, Profile: s.who.profile.Name})
+}
+
+// vaultsHere are the ids of the vaults that this machine has.
+func vaultsHere(home local.Home) ([]string, error) {
+	entries, err := os.ReadDir(home.Data)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, e.Name())
+	}
+	return ids, nil
+}
+
+// confirmOwn asks before a folder is linked to a vault that was here already: a stranger's
+// secr.toml, or remote, may name it to get at what another project keeps there.
+func (a *app) confirmOwn(ctx context.Context, s *session) error {
+	link, err := s.home.FindLink(s.project.Folder)
+	linked := err == nil && link.Vault == s.vault.ID()
+	if linked || s.who.token || s.who.profile.Name == "" {
+		return nil
+	}
+	refused := exit.New(exit.Denied, "the vault %s was on this machine before, and %s is not linked to it", s.vault.ID(), s.project.Folder).
+		WithHint("secr clone --yes, if this folder is to use that vault")
+	if !a.term.Interactive() {
+		return refused
+	}
+	yes, err := a.term.Confirm(ctx, term.Question{
+		Text: "The vault " + s.vault.ID() + " was on this machine before. Let " + s.project.Folder + " use it, too?", Flag: "--yes",
+	})
+	if err == nil && !yes {
+		err = refused
+	}
+	return err
 }
 
 // cloner is who gets the vault; nobody is enough to get it.

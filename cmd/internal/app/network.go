@@ -178,6 +178,7 @@ func (a *app) reachable(ctx context.Context, s *session, flag string) (way, erro
 func (a *app) replica(s *session, w way, o syncOptions) *replica.Replica {
 	return replica.New(replica.Options{
 		Vault: s.vault, Transport: a.transport(w), URL: w.url, Branch: s.branch(), Clock: a.sys.Now, Limits: o.limits, Decide: o.decide,
+		Patience: a.sys.Patience,
 	})
 }
 

@@ -181,7 +181,7 @@ func strangers() []row {
 		{network(remote.Broken), Integrity, "nothing was taken over"},
 		{network(remote.Interrupted), Stopped, ""},
 		{network(remote.Moved), Offline, "others were faster each time: try again"},
-		{network(remote.Locked), Failed, ""}, // the error knows the command
+		{network(remote.Locked), Failed, "whoever runs the host can look for a .lock file that a killed git left there"},
 		{network(remote.NoGit), Failed, "install git, or take it out of PATH to use the built-in transport"},
 		{network(remote.Unsupported), Failed, "install git, which knows this"},
 		{as[*remote.Error], Offline, "what is here works offline"},

@@ -32,6 +32,8 @@ type System struct {
 	Keyring time.Duration
 	// Work is the scrypt work factor of new passphrase files; 0 is the normal one.
 	Work int
+	// Patience is for how long a lost race at a remote is run again; 0 is the normal time.
+	Patience time.Duration
 }
 
 // OS is the real machine.

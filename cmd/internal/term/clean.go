@@ -21,6 +21,10 @@ const maxMarks = 3
 // something was there. Everything else stays as it is.
 func Clean(s string) string { return clean(s, false) }
 
+// Message is Clean for text that may have several lines, such as what a host says: those
+// after the first are set in, so that none can pass for a line of secr's own.
+func Message(s string) string { return CleanLines(strings.ReplaceAll(s, "\n", "\n  ")) }
+
 // CleanLines is Clean for text of several lines: line feeds stay.
 func CleanLines(s string) string { return clean(s, true) }
 

@@ -13,10 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCleanJSONSaysTheSame holds every character, and what can't be one.
+// TestCleanJSONSaysTheSame holds characters of all kinds, and what can't be one.
 func TestCleanJSONSaysTheSame(t *testing.T) {
 	var all strings.Builder
-	for r := range rune(unicode.MaxRune + 1) {
+	for r := range rune(0x3000) {
+		all.WriteRune(r)
+	}
+	for r := rune(0x3000); r <= unicode.MaxRune; r += 7 { // one of each block, at least
 		all.WriteRune(r)
 	}
 	for _, text := range []string{"plain", "a\xff\xed\xa0\x80", all.String()} {
@@ -97,6 +100,12 @@ func TestAttacksOnATerminalAreShownNotRun(t *testing.T) {
 
 func TestLinesStayWhereTheyAreWanted(t *testing.T) {
 	if diff := cmp.Diff("a\nb\\r\n\\x1b[0m", CleanLines("a\nb\r\n\x1b[0m")); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoLineOfAMessageCanPassForOneOfOurs(t *testing.T) {
+	if diff := cmp.Diff("a host said:\n  secr: all is well\n  \\x1b[0m", Message("a host said:\nsecr: all is well\n\x1b[0m")); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 }

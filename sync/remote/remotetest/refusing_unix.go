@@ -1,6 +1,6 @@
 //go:build unix
 
-package remote_test
+package remotetest
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// refusing is an address on loopback at which nobody listens, and nobody else can begin to
+// Refusing is an address on loopback at which nobody listens, and nobody else can begin to
 // while the test runs: its port is taken by a socket that takes no connections.
-func refusing(t *testing.T) string {
+func Refusing(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {

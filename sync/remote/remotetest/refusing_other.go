@@ -1,10 +1,11 @@
 //go:build !unix
 
-package remote_test
+package remotetest
 
 import "testing"
 
-func refusing(t *testing.T) string {
+// Refusing skips the test.
+func Refusing(t testing.TB) string {
 	t.Helper()
 	t.Skip("only where a socket can be bound and not listen")
 	return ""
