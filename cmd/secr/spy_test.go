@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/secr/secr/sync/remote/remotetest"
 )
@@ -74,6 +75,7 @@ func TestNothingSecretReachesGit(t *testing.T) {
 // TestASyncAsksTheRemoteNoMoreThanItMust counts the programs that a sync starts.
 func TestASyncAsksTheRemoteNoMoreThanItMust(t *testing.T) {
 	m, log := spied(t)
+	m.env = append(m.env, "TEST_NOW="+time.Now().UTC().Format(time.RFC3339)) // no answer is slow where the clock stands
 	started := func(args ...string) []string {
 		if _, err := m.secr(args...); err != nil {
 			t.Fatal(err)

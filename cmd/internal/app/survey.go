@@ -21,12 +21,15 @@ import (
 // refs sends them all; it is remembered, and asked for each branch by itself.
 const slowSurvey = 2 * time.Second
 
+// slowFor is how long that is remembered: the network may have been slow just then.
+const slowFor = 7 * 24 * time.Hour
+
 // survey asks a remote once for all that a sync wants to know: the vault's branch, the
 // receipts', who asks to join. Most often nothing has changed, and this was all.
 func (a *app) survey(ctx context.Context, s *session, w way) way {
 	sum := sha256.Sum256([]byte(local.RemoteName(w.address())))
 	mark := filepath.Join(s.vault.Local().State(), "many-refs-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Lstat(mark); err == nil {
+	if info, err := os.Lstat(mark); err == nil && a.sys.Now().Sub(info.ModTime()) < slowFor {
 		return w
 	}
 	asked := []string{s.branch(), audit.BranchBeside(s.branch()), joining.Folder}
