@@ -138,7 +138,7 @@ func (r *cacheReader) state(blob func([20]byte) ([]byte, error)) *State {
 	s.founding, err1 = policy.ParseFounding(founding)
 	s.policy, err2 = policy.Decode(encoded, s.root.reader(blob))
 	r.bad = err1 != nil || err2 != nil
-	s.ops = opsOf(s.log)
+	s.ops = ops{base: newBaseOps(s.log)}
 	return s
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/chain/chaintest"
+	"github.com/secr/secr/vault/change"
 )
 
 // view is all that a state says, for comparing two.
@@ -39,6 +40,9 @@ func viewOf(s *chain.State) view {
 			panic("an operation was not found")
 		}
 		v.Links = append(v.Links, l)
+		if _, ok := s.Done(change.Op{15: byte(seq)}); ok {
+			panic("an operation was found that nobody carried out")
+		}
 	}
 	return v
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/secr/secr/vault/change"
 )
@@ -122,7 +124,39 @@ func readLink(seq uint64, b []byte) Link {
 // ops finds the change that carried out an operation. It is never changed. The first byte
 // of an operation says in which of 16 times 16 lists it is.
 type ops struct {
+	base  *baseOps // of the links that were decoded, if any
 	lists *[16]*[16][]opSeq
+}
+
+// baseOps finds the operations of a log that was decoded. Most who open a vault ask for
+// none, and a change asks for one: so the log is gone through, and indexed only when many
+// are asked for.
+type baseOps struct {
+	log   *chainLog
+	asked atomic.Int32
+	index func() ops // made once
+}
+
+// fewOps is how many operations are looked for without an index.
+const fewOps = 16
+
+func newBaseOps(l *chainLog) *baseOps {
+	return &baseOps{log: l, index: sync.OnceValue(func() ops { return opsOf(l) })}
+}
+
+func (b *baseOps) find(op change.Op) uint64 {
+	if b == nil {
+		return 0
+	}
+	if b.asked.Load() >= fewOps || b.asked.Add(1) > fewOps {
+		return b.index().find(op)
+	}
+	for seq := uint64(1); seq <= b.log.len(); seq++ {
+		if b.log.op(seq) == op {
+			return seq
+		}
+	}
+	return 0
 }
 
 type opSeq struct {
@@ -137,7 +171,7 @@ func (o ops) find(op change.Op) uint64 {
 			return e.seq
 		}
 	}
-	return 0
+	return o.base.find(op)
 }
 
 func (o ops) list(op change.Op) []opSeq {
@@ -161,7 +195,7 @@ func (o ops) with(op change.Op, seq uint64) ops {
 	}
 	below[op[0]&15] = append(slices.Clip(below[op[0]&15]), opSeq{op, seq})
 	top[op[0]>>4] = below
-	return ops{top}
+	return ops{o.base, top}
 }
 
 // opsOf indexes a whole log.
@@ -170,7 +204,7 @@ func opsOf(l *chainLog) ops {
 	for i := range top {
 		top[i] = new([16][]opSeq)
 	}
-	made := ops{top}
+	made := ops{lists: top}
 	for seq := uint64(1); seq <= l.len(); seq++ {
 		if op := l.op(seq); made.find(op) == 0 {
 			list := &top[op[0]>>4][op[0]&15]
