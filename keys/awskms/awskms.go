@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -34,9 +35,10 @@ func Open(ctx context.Context, o cloud.Options) (cloud.Client, error) {
 		return nil, &cloud.Error{Key: o.Key, Class: cloud.Malformed, Message: "the key's name is not an ARN of a KMS key"}
 	}
 	dialer := func(d *net.Dialer) { d.Timeout = o.Limits.Connect }
+	handshake := func(t *http.Transport) { t.TLSHandshakeTimeout = o.Limits.Connect }
 	loads := []func(*config.LoadOptions) error{
 		config.WithRegion(name.Region),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(dialer)),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(dialer).WithTransportOptions(handshake)),
 		config.WithRetryer(retryer),
 	}
 	if o.Profile != "" {
