@@ -16,7 +16,7 @@ func first() []string {
 // each, and the names of the rest.
 func overview(verbs []*cli.Command) string {
 	var b strings.Builder
-	b.WriteString("secr keeps a team's secrets, encrypted, in a Git repository that nobody has to trust.\n\n")
+	b.WriteString("secr keeps a team's secrets, encrypted, in a Git repository nobody has to trust.\n\n")
 	b.WriteString("Usage: secr <command> [flags] [arguments]\n\n")
 	for _, name := range first() {
 		if i := slices.IndexFunc(verbs, func(c *cli.Command) bool { return c.Name == name }); i >= 0 {

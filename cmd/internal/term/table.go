@@ -15,8 +15,9 @@ const minColumn = 6
 const gap = "  "
 
 // Table writes rows under a header, in columns. On a terminal it fits the width: the
-// widest columns are cut first, and a cut is shown by an ellipsis. In a pipe nothing is
-// cut. Cells are cleaned; colour is the header's alone.
+// widest columns are cut first, and a cut is shown by an ellipsis. Where even the narrowest
+// columns would not fit, each row is a block of lines with the header's words before them. In a
+// pipe nothing is cut. Cells are cleaned; colour is the header's alone, and a block's first line.
 func (s Stream) Table(header []string, rows [][]string) error {
 	cells := make([][]string, 0, len(rows)+1)
 	for _, row := range append([][]string{header}, rows...) {
@@ -28,17 +29,61 @@ func (s Stream) Table(header []string, rows [][]string) error {
 		}
 		cells = append(cells, clean)
 	}
-	widths := columnWidths(cells, s.Width())
 	out := bufio.NewWriter(s.Writer)
-	for n, row := range cells {
-		text := formatRow(row, widths)
-		if n == 0 {
+	for _, line := range layout(cells, s.Width()) {
+		text := line.text
+		if line.head {
 			text = s.Paint(Bold, text)
 		}
 		out.WriteString(text)
 		out.WriteByte('\n')
 	}
 	return out.Flush()
+}
+
+// tableLine is a line of a table.
+type tableLine struct {
+	text string
+	head bool // it stands out
+}
+
+// layout sets clean cells, the header first, into lines of at most limit columns; 0 is no
+// limit.
+func layout(cells [][]string, limit int) []tableLine {
+	widths := columnWidths(cells, limit)
+	total := len(gap) * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	if limit > 0 && total > limit && len(cells) > 1 {
+		return blocks(cells, limit)
+	}
+	out := make([]tableLine, len(cells))
+	for n, row := range cells {
+		out[n] = tableLine{formatRow(row, widths), n == 0}
+	}
+	return out
+}
+
+// blocks sets each row below the one before, a line a cell; empty cells are left out.
+func blocks(cells [][]string, limit int) []tableLine {
+	label := 0
+	for _, h := range cells[0] {
+		label = max(label, columns(h))
+	}
+	var out []tableLine
+	for n, row := range cells[1:] {
+		if n > 0 {
+			out = append(out, tableLine{})
+		}
+		for i, c := range row {
+			if c != "" || i == 0 {
+				text := formatRow([]string{cells[0][i], c}, []int{label, max(minColumn, limit-label-len(gap))})
+				out = append(out, tableLine{text, i == 0})
+			}
+		}
+	}
+	return out
 }
 
 func columnWidths(cells [][]string, limit int) []int {

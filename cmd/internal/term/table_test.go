@@ -48,6 +48,48 @@ func TestTableFitsTheWidth(t *testing.T) {
 	}
 }
 
+// TestATableTooWideForItsColumnsIsAListOfBlocks, in which every line fits.
+func TestATableTooWideForItsColumnsIsAListOfBlocks(t *testing.T) {
+	cells := [][]string{
+		{"NAME", "VERSION", "UPDATED", "BY", "EXPIRES", "TAGS", "NOTE"},
+		{"DATABASE_URL", "3", "2 minutes ago", "ada", "2027-01-01", "", "a note that is too long for one line"},
+		{"名前名前名前名前名前名前名前名前", "12", "just now", "ben", "", "", ""},
+	}
+	var got []string
+	for _, line := range layout(cells, 40) {
+		got = append(got, line.text)
+		if columns(line.text) > 40 {
+			t.Errorf("%q is too wide", line.text)
+		}
+	}
+	want := []string{
+		"NAME     DATABASE_URL",
+		"VERSION  3",
+		"UPDATED  2 minutes ago",
+		"BY       ada",
+		"EXPIRES  2027-01-01",
+		"NOTE     a note that is too long for on…",
+		"",
+		"NAME     名前名前名前名前名前名前名前名…",
+		"VERSION  12",
+		"UPDATED  just now",
+		"BY       ben",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("layout (-want +got):\n%s", diff)
+	}
+	for width := 17; width < 200; width++ {
+		for _, line := range layout(cells, width) {
+			if got := columns(line.text); got > width {
+				t.Fatalf("%q takes %d columns of %d", line.text, got, width)
+			}
+		}
+	}
+	if lines := layout(cells[:1], 10); len(lines) != 1 {
+		t.Errorf("a table without rows has the lines %v", lines)
+	}
+}
+
 func TestColourFollowsNoColor(t *testing.T) {
 	s := Stream{terminal: true, colour: true}
 	if diff := cmp.Diff("\x1b[31mno\x1b[0m", s.Paint(Red, "no")); diff != "" {
