@@ -98,7 +98,46 @@ type settings struct {
 	refresh      time.Duration
 }
 
-// readSettings reads a settings file of plain lines. One with tables, or with
+// others are settings that mean nothing to the short way, by their table: who has a cloud
+// key waits no longer for what needs none.
+func others(table string) []string {
+	switch table {
+	case "":
+		return []string{"remote", "keyring", "auto_sync"}
+	case "[clouds]":
+		return []string{"allow", "connect", "timeout", "profile"}
+	case "[clouds.endpoints]":
+		return []string{"aws", "gcp", "azure"}
+	}
+	return nil
+}
+
+// isPlain says that a value is one text without escapes, a list of such on one line, or
+// true or false: nothing that could go on in the next line.
+func isPlain(value string) bool {
+	if value == "true" || value == "false" {
+		return true
+	}
+	if inner, ok := strings.CutPrefix(value, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		if !closed {
+			return false
+		}
+		for part := range strings.SplitSeq(inner, ",") {
+			if part = strings.TrimSpace(part); part != "" && !isText(part) {
+				return false
+			}
+		}
+		return true
+	}
+	return isText(value)
+}
+
+func isText(value string) bool {
+	return len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' && !strings.ContainsAny(value[1:len(value)-1], `"\`)
+}
+
+// readSettings reads a settings file of plain lines. One with other tables, or with
 // anything that looks odd, is the long way's.
 func readSettings(home local.Home) (settings, bool) {
 	s := settings{sessionCache: true}
@@ -109,35 +148,41 @@ func readSettings(home local.Home) (settings, bool) {
 	if err != nil {
 		return s, false
 	}
+	table := ""
 	for line := range bytes.Lines(data) {
 		text := strings.TrimSpace(string(line))
-		if text == "" || text[0] == '#' {
+		switch {
+		case text == "" || text[0] == '#':
+			continue
+		case text == "[clouds]" || text == "[clouds.endpoints]":
+			table = text
 			continue
 		}
 		key, value, _ := strings.Cut(text, "=")
-		value = strings.TrimSpace(value)
-		switch strings.TrimSpace(key) {
-		case "environment":
-			inner, ok := strings.CutPrefix(value, `"`)
-			inner, closed := strings.CutSuffix(inner, `"`)
-			if !ok || !closed || strings.ContainsAny(inner, `"\`) {
-				return s, false
-			}
-			s.environment = inner
-		case "refresh":
-			period, err := time.ParseDuration(strings.Trim(value, `"`))
-			if err != nil || period < 0 {
-				return s, false
-			}
-			s.refresh = period
-		case "session_cache":
-			if value != "true" && value != "false" {
-				return s, false
-			}
-			s.sessionCache = value == "true"
-		default:
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if slices.Contains(others(table), key) && isPlain(value) {
+			continue
+		}
+		if table != "" || !s.take(key, value) {
 			return s, false
 		}
 	}
 	return s, true
+}
+
+// take sets one setting, and says whether it is one with a value that it may have.
+func (s *settings) take(key, value string) bool {
+	switch {
+	case key == "environment" && isText(value):
+		s.environment = value[1 : len(value)-1]
+	case key == "session_cache" && (value == "true" || value == "false"):
+		s.sessionCache = value == "true"
+	case key == "refresh":
+		period, err := time.ParseDuration(strings.Trim(value, `"`))
+		s.refresh = period
+		return err == nil && period >= 0
+	default:
+		return false
+	}
+	return true
 }
