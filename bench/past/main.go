@@ -44,6 +44,10 @@ func run(ctx context.Context, home string, changes, receipts int) error {
 			return err
 		}
 	}
+	// Each batch of receipts came in a pack, which secr sync would have packed together.
+	if err := v.Maintain(ctx, repo.Maintenance{}); err != nil {
+		return err
+	}
 	all, err := v.List(ctx, "development")
 	if err != nil {
 		return err
