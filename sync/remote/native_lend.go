@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"bytes"
 	"context"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,7 +22,7 @@ const maxLent = 1 << 20
 // scheme and host count; everything else in that file (core.sshCommand, url.*, includes
 // of them, unscoped headers, proxies) could start programs or send credentials elsewhere.
 func (n *Native) lend(ctx context.Context, u URL) []pair {
-	if n.o.Project == "" || u.scheme != HTTPS {
+	if n.o.Project == "" || u.scheme != HTTPS || !mayLend(n.o.Project) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lendTime)
@@ -36,6 +38,23 @@ func (n *Native) lend(ctx context.Context, u URL) []pair {
 		n.o.Note("the project's git setting " + key + " is not used: set it in your own git configuration")
 	}
 	return pairs
+}
+
+// mayLend looks whether it is worth a process to ask git: most projects' settings have no
+// section of the kind, and include nothing that could.
+func mayLend(project string) bool {
+	dir, ok := gitDir(project)
+	if !ok {
+		return false
+	}
+	text, err := readSmall(filepath.Join(dir, "config"), maxProjectConfig)
+	if err != nil {
+		return true // whatever it is, git knows
+	}
+	text = bytes.ToLower(text)
+	return slices.ContainsFunc([]string{"[http", "[credential", "[include", "worktreeconfig"}, func(word string) bool {
+		return bytes.Contains(text, []byte(word))
+	})
 }
 
 // lendable picks from the output of git config --null.
