@@ -104,14 +104,17 @@ func exactly(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// condition knows [lacks:PROGRAM], and [session] for a login session that
-// remembers. Under SECR_TEST_REQUIRE_ALL=1 nothing is lacking, so that the
+// condition knows [lacks:PROGRAM], [root] for who may give files away, and [session] for
+// a login session that remembers. Under SECR_TEST_REQUIRE_ALL=1 nothing is lacking, so that the
 // script runs and fails instead.
 func condition(text string) (bool, error) {
 	required := os.Getenv("SECR_TEST_REQUIRE_ALL") == "1"
 	if program, ok := strings.CutPrefix(text, "lacks:"); ok {
 		_, err := exec.LookPath(program)
 		return err != nil && !required, nil
+	}
+	if text == "root" {
+		return os.Geteuid() == 0, nil
 	}
 	if text == "session" {
 		err := session.Put("scripts", []byte{1}, time.Minute)

@@ -17,6 +17,7 @@ import (
 	"github.com/secr/secr/cmd/internal/fast"
 	"github.com/secr/secr/cmd/internal/system"
 	"github.com/secr/secr/cmd/internal/term"
+	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/local"
 )
@@ -27,6 +28,8 @@ type app struct {
 	term *term.Terminal
 	// identityKey is the cloud key that login was told to seal the identity with.
 	identityKey policy.CloudKey
+	// typed are the passphrases that were asked for, by profile: once is enough.
+	typed map[string]keys.Secret
 }
 
 // Run is secr: it does what args say and returns the exit code. Nothing else

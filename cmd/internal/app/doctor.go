@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,8 @@ func bad(check string, err error) finding {
 			name = filepath.Base(file.Path)
 		}
 		switch {
+		case errors.Is(err, fs.ErrPermission):
+			r.Hint = `if it should be yours: sudo chown -R "$USER" and chmod -R u+rwX its folder; else SECR_HOME names another`
 		case errors.Is(err, vault.ErrHeadLost), name == "head":
 			r.Hint = "secr doctor --restore-head verifies everything and writes it again"
 		case name == "floors" && errors.Is(err, local.ErrDamaged):
@@ -123,19 +126,6 @@ func (a *app) examine(ctx context.Context) []finding {
 	identityFinding, usable := a.checkIdentity(ctx, home)
 	out = append(out, identityFinding, a.checkSession())
 	return append(out, a.checkProject(ctx, usable)...)
-}
-
-func checkFolders(home local.Home) finding {
-	links := ""
-	for _, folder := range []string{home.Config, home.Data, home.State, home.Cache} {
-		if err := local.CheckFolder(folder); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return bad("folders", err)
-		}
-		if to, err := os.Readlink(folder); err == nil {
-			links += "; " + folder + " is your link to " + to
-		}
-	}
-	return ok("folders", "%s and the others are yours alone%s", home.Config, links)
 }
 
 func checkSettings(home local.Home) finding {

@@ -128,6 +128,9 @@ func (a *app) askPassphrase(ctx context.Context, q keyring.Question) (keys.Secre
 		}
 		return keys.NewSecret([]byte(text)), nil
 	}
+	if typed, ok := a.typed[q.Profile]; ok && !q.New && q.Attempt == 0 {
+		return keys.NewSecret(typed.Reveal()), nil
+	}
 	what := "Passphrase of identity " + q.Profile
 	switch {
 	case q.New:
@@ -145,8 +148,12 @@ func (a *app) askPassphrase(ctx context.Context, q keyring.Question) (keys.Secre
 		return keys.Secret{}, exit.New(exit.Identity, "identity %q is locked, and there is no terminal to ask for its passphrase", q.Profile).
 			WithHint("set SECR_PASSPHRASE for a person, SECR_TOKEN for a machine")
 	}
-	if err != nil || !q.New {
+	if err != nil {
 		return first, err
+	}
+	if !q.New {
+		a.typed = map[string]keys.Secret{q.Profile: keys.NewSecret(first.Reveal())}
+		return first, nil
 	}
 	second, err := a.term.Hidden(ctx, term.Question{Text: "The same again"})
 	if err != nil {

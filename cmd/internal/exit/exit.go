@@ -6,11 +6,14 @@ package exit
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/secr/secr/cmd/internal/child"
+	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/sync/replica"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/local"
 )
 
 // Code is a process's exit status. Scripts may rely on the numbers.
@@ -146,12 +149,21 @@ type Report struct {
 	Silent bool
 }
 
-// whereSecretsAre is the command that lists what there is instead.
-func whereSecretsAre(none *vault.NoSecretError) string {
-	if none.Version != 0 {
+// pointed is a hint that names what the error is about, or nothing.
+func pointed(err error) string {
+	none, ok := errors.AsType[*vault.NoSecretError](err)
+	switch {
+	case ok && none.Version != 0:
 		return fmt.Sprintf("secr history %s --env %s", none.Name, none.Environment)
+	case ok:
+		return "secr ls --env " + none.Environment
 	}
-	return "secr ls --env " + none.Environment
+	// In a project the file is its owner's to mend; what secr keeps itself is the user's.
+	file, ok := errors.AsType[*local.FileError](err)
+	if ok && errors.Is(err, local.ErrForeign) && filepath.Base(file.Path) != project.Name {
+		return fmt.Sprintf(`if it should be yours: sudo chown -R "$USER" %s`, file.Path)
+	}
+	return ""
 }
 
 // hinter is an error that knows the step that helps.
@@ -163,7 +175,7 @@ func Of(err error) Report {
 	if errors.As(err, &status) {
 		return Report{Code: Code(status), Silent: true}
 	}
-	r := Report{Code: Failed, What: err.Error()}
+	r := Report{Code: Failed, What: strings.ReplaceAll(err.Error(), "\n", "; ")} // joined errors stand on lines
 	if row, ok := find(err); ok {
 		r.Code, r.Hint = row.code, row.hint
 	}
@@ -172,8 +184,8 @@ func Of(err error) Report {
 	if _, refused := errors.AsType[*replica.BadHeadError](err); !refused && errors.As(err, &knows) && knows.Hint() != "" {
 		r.Hint = knows.Hint()
 	}
-	if none, ok := errors.AsType[*vault.NoSecretError](err); ok {
-		r.Hint = whereSecretsAre(none)
+	if hint := pointed(err); hint != "" {
+		r.Hint = hint
 	}
 	var start *child.StartError
 	if errors.As(err, &start) {

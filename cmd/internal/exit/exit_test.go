@@ -70,6 +70,10 @@ func TestTheNearestHintWins(t *testing.T) {
 		"secr init":                      &Error{What: "x", Hint: "secr init", Err: project.ErrNone},
 		"use --file":                     Wrap(&term.NoTerminalError{What: "x", Flag: "--file"}, "y"),
 		"secr doctor says what is wrong": &local.FileError{Path: "x", Err: local.ErrDamaged},
+		"secr ls --env staging":          &vault.NoSecretError{Environment: "staging", Name: "A"},
+		"secr history A --env staging":   Wrap(&vault.NoSecretError{Environment: "staging", Name: "A", Version: 9}, "x"),
+		`if it should be yours: sudo chown -R "$USER" /x`: &local.FileError{Path: "/x", Err: local.ErrForeign},
+		"work in a folder that is your own":               &local.FileError{Path: "/x/secr.toml", Err: local.ErrForeign},
 	} {
 		if diff := cmp.Diff(want, Of(err).Hint); diff != "" {
 			t.Error(diff)
@@ -124,6 +128,12 @@ func TestAProgramsOwnStatusIsSilent(t *testing.T) {
 func TestCodesAreWhatScriptsRelyOn(t *testing.T) {
 	got := []Code{Done, Failed, Usage, Denied, NotFound, Conflict, Integrity, Identity, Offline, Cannot, Missing, Stopped}
 	if diff := cmp.Diff([]Code{0, 1, 2, 3, 4, 5, 6, 7, 8, 126, 127, 130}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJoinedErrorsAreOneLine(t *testing.T) {
+	if diff := cmp.Diff("one; two", Of(errors.Join(errors.New("one"), errors.New("two"))).What); diff != "" {
 		t.Error(diff)
 	}
 }

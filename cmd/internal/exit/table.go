@@ -3,6 +3,7 @@ package exit
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/secr/secr/audit"
@@ -197,6 +198,7 @@ func strangers() []row {
 		{is(cloudlog.ErrFormat), Failed, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
 		{as[*child.NameError], Failed, "secr run --except leaves it out"},
 		{as[*child.TooLargeError], Failed, ""},
+		{is(fs.ErrPermission), Failed, "secr doctor says what is wrong"},
 	}
 }
 
