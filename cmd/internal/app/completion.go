@@ -16,9 +16,9 @@ func (a *app) completionVerb() *cli.Command {
 		name: "completion", args: "bash|zsh|fish", short: "Print a shell's completion script",
 		long: `The script asks secr itself, so it knows the names of secrets and environments
 when this machine can read them without asking anything. It keeps none of them.`,
-		example: `echo 'source <(secr completion bash)' >> ~/.bashrc
-echo 'source <(secr completion zsh)' >> ~/.zshrc
-secr completion fish > ~/.config/fish/completions/secr.fish`,
+		example: `echo 'eval "$(secr completion bash)"' >> ~/.bashrc
+echo 'eval "$(secr completion zsh)"' >> ~/.zshrc
+echo 'secr completion fish | source' >> ~/.config/fish/config.fish`,
 		least: 1, most: 1,
 		run: func(c *cli.Context) error { return a.completion(completionOptions{shell: c.Args().First()}) },
 	}.command()
