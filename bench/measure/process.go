@@ -66,6 +66,25 @@ func medians(times int, commands ...command) ([]time.Duration, error) {
 	return out, nil
 }
 
+// beyond is how much longer one command takes than another: the median of the differences
+// of neighbours in time, each of them first as often as the other.
+func beyond(times int, longer, shorter command) (time.Duration, error) {
+	var more []time.Duration
+	for i := range times {
+		pair := []command{longer, shorter}
+		var took [2]time.Duration
+		for n := range pair {
+			which := (n + i) % 2
+			var err error
+			if took[which], err = pair[which].once(); err != nil {
+				return 0, err
+			}
+		}
+		more = append(more, took[0]-took[1])
+	}
+	return median(more), nil
+}
+
 func median(took []time.Duration) time.Duration {
 	slices.Sort(took)
 	return took[len(took)/2]
@@ -94,6 +113,12 @@ type vault struct {
 	plain   string
 	env     []string
 	home    string
+}
+
+// as is the vault for who has a token.
+func (v vault) as(token string) vault {
+	v.env = append(slices.Clip(v.env), "SECR_TOKEN="+token)
+	return v
 }
 
 // base is an environment with nothing of the caller's.

@@ -12,16 +12,27 @@ type shared struct {
 	v      vault
 	remote string // bare repository
 	plain  string // a bare clone of it for plain git
+	id     string // of the vault
+	token  string // of a machine that may write
 }
 
-// share puts the vault of a thousand secrets, with all the changes that were made to it,
-// on a remote.
+// share puts a vault of many secrets, and at least as many changes, on a remote.
 func (b *bench) share() (shared, error) {
-	v, err := b.vault(1_000)
+	v, err := b.fresh("shared", b.large())
 	if err != nil {
 		return shared{}, err
 	}
-	s := shared{v: v, remote: filepath.Join(b.dir, "remote.git"), plain: filepath.Join(b.dir, "plain.git")}
+	if _, err := b.secr(v, "import", v.plain).once(); err != nil {
+		return shared{}, err
+	}
+	token, id, err := b.token(v, "developer")
+	if err != nil {
+		return shared{}, err
+	}
+	if _, err := b.lengthenAs(v.as(token), id, b.large()); err != nil {
+		return shared{}, err
+	}
+	s := shared{v: v, id: id, token: token, remote: filepath.Join(b.dir, "remote.git"), plain: filepath.Join(b.dir, "plain.git")}
 	steps := command{dir: v.project, env: v.env, argvs: [][]string{
 		{"git", "init", "-q", "--bare", s.remote},
 		{"git", "init", "-q"},
@@ -58,14 +69,17 @@ func syncing(b *bench, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.number("`sync` with nothing to do, beyond `git fetch`, "+thousands(changes)+" changes", float64(idle[0]-idle[1])/float64(time.Millisecond), 10, "ms")
+	t.number("`sync` with nothing to do, more than `git fetch`, "+thousands(changes)+" changes", float64(idle[0]-idle[1])/float64(time.Millisecond), 10, "ms")
 	if err := b.oneChange(s, t, fetch, changes); err != nil {
 		return err
 	}
 	if err := b.manyChanges(s, t); err != nil {
 		return err
 	}
-	return b.cloning(s, t, changes)
+	if err := b.cloning(s, t, changes); err != nil {
+		return err
+	}
+	return b.racing(s, t)
 }
 
 // oneChange measures the sharing of one change.
@@ -118,12 +132,16 @@ func (b *bench) manyChanges(s shared, t *table) error {
 	if err != nil {
 		return err
 	}
-	for i := range many {
-		if _, err := b.secr(other, "set", fmt.Sprintf("VARIABLE_00%03d=replayed-%d", i%900, i)).once(); err != nil {
-			return err
-		}
+	path, _ := b.program("secr")
+	head, err := command{dir: other.project, env: other.env, argvs: [][]string{{path, "git", "rev-list", "--count", "HEAD"}}}.number()
+	if err != nil {
+		return err
 	}
-	for _, args := range [][]string{{"set", "VARIABLE_00950=there"}, {"sync"}} {
+	other = other.as(s.token) // who makes changes again must be who made them
+	if _, err := b.lengthenAs(other, s.id, head+many); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"set", "NEW=there"}, {"sync"}} {
 		if _, err := b.secr(s.v, args...).once(); err != nil {
 			return err
 		}
@@ -198,6 +216,6 @@ func (b *bench) cloning(s shared, t *table, changes int) error {
 		}
 		ours, theirs = append(ours, clone), append(theirs, plain+max(verified[0]-verified[1], 0))
 	}
-	t.ratio("first `clone`, "+thousands(changes)+" changes", "`git clone --bare`, and verifying every change", median(ours), median(theirs), 1.3)
+	t.ratio("first `clone`, "+thousands(s.v.size)+" secrets, "+thousands(changes)+" changes", "`git clone --bare`, and verifying every change", median(ours), median(theirs), 1.3)
 	return nil
 }

@@ -59,6 +59,11 @@ func (b *bench) lengthen(v vault, lengths ...int) ([]time.Duration, error) {
 	if err != nil {
 		return nil, err
 	}
+	return b.lengthenAs(v.as(token), id, lengths...)
+}
+
+// lengthenAs is lengthen where the vault's environment has a token.
+func (b *bench) lengthenAs(v vault, id string, lengths ...int) ([]time.Duration, error) {
 	chain, _ := b.program("chain")
 	arguments := []string{"-vault", id, "-secrets", fmt.Sprint(v.size), "-lengths"}
 	var list []string
@@ -66,7 +71,7 @@ func (b *bench) lengthen(v vault, lengths ...int) ([]time.Duration, error) {
 		list = append(list, strconv.Itoa(n))
 	}
 	cmd := exec.Command(chain, append(arguments, strings.Join(list, ","))...)
-	cmd.Dir, cmd.Env, cmd.Stderr = v.home, append(v.env, "SECR_TOKEN="+token), os.Stderr
+	cmd.Dir, cmd.Env, cmd.Stderr = v.home, v.env, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err
