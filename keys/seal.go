@@ -29,6 +29,23 @@ func Seal(k Key, ad, plaintext []byte) []byte {
 	return gcm(k).Seal(nil, nil, plaintext, ad)
 }
 
+// SealSynthetic is [Seal] under a nonce that comes from k, ad and plaintext instead of the
+// system's randomness: the same three give the same bytes, and another plaintext another
+// nonce, also where an old copy of this machine was put back. It is for one who may not
+// wait: the first random bytes of a process start a timer, and a thread for it.
+func SealSynthetic(k Key, ad, plaintext []byte) []byte {
+	block, err := aes.NewCipher(k.Reveal())
+	if err != nil {
+		panic("keys: sealing under no key")
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil { // FIPS mode only wants random ones
+		return Seal(k, ad, plaintext)
+	}
+	nonce := Derive(k, "secr/1 nonce\n"+string(LP(ad))+string(LP(plaintext))).Reveal()[:aead.NonceSize()]
+	return aead.Seal(append(make([]byte, 0, len(plaintext)+Overhead), nonce...), nonce, plaintext, ad)
+}
+
 // SealTail is [Seal] of what follows the first n bytes of b, in their place: the result
 // is those n bytes and the sealed ones. It takes no memory if b has [Overhead] to spare.
 func SealTail(k Key, ad, b []byte, n int) []byte {

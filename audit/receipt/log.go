@@ -3,11 +3,12 @@ package receipt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -94,16 +95,25 @@ func (l Log) append(j *local.Journal, r Receipt) (Appended, error) {
 		return a, err
 	}
 	r = r.fit()
-	r.Vault, r.Device, r.Salt, r.Lost = l.vault, l.device, newSalt(), a.Lost
+	r.Vault, r.Device, r.Lost = l.vault, l.device, a.Lost
 	r.Number, r.Previous = last.Number+1, hex.EncodeToString(last.Sum[:])
+	r.Salt = l.salt(r)
 	plaintext, err := r.Encode()
 	if err != nil {
 		return a, err
 	}
-	sealed := keys.Seal(l.key, l.ad(), plaintext)
+	sealed := keys.SealSynthetic(l.key, l.ad(), plaintext)
 	length := binary.BigEndian.AppendUint32(nil, uint32(len(sealed)))
 	a.Number = r.Number
 	return a, j.Append(bytes.Join([][]byte{length, sealed, length}, nil))
+}
+
+// salt is what nobody can guess who doesn't have the log's key. The runtime's numbers keep
+// two machines apart that write the same in the same second; they need not be secret.
+func (l Log) salt(r Receipt) string {
+	info := []byte("secr/1 receipt salt\n" + r.Previous)
+	info = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(info, rand.Uint64()), rand.Uint64())
+	return hex.EncodeToString(keys.Derive(l.key, string(info)).Reveal()[:saltSize])
 }
 
 // ad needs no number: that, and the link to the one before, are sealed.
@@ -133,11 +143,15 @@ func (l Log) last(j *local.Journal) (Link, error) {
 			return Link{}, err
 		}
 	}
-	e, size, err := l.first(tail[int64(len(tail))-whole:])
+	plaintext, size, err := l.unseal(tail[int64(len(tail))-whole:])
 	if err != nil || int64(size) != whole {
 		return Link{}, ErrDamaged
 	}
-	return l.later(Link{Number: e.Number, Sum: e.Sum()})
+	number, ok := numberOf(plaintext)
+	if !ok {
+		return Link{}, ErrDamaged
+	}
+	return l.later(Link{Number: number, Sum: sha256.Sum256(plaintext)})
 }
 
 // later is the end of what was sent if that goes further than the log, as when
@@ -153,22 +167,32 @@ func (l Log) later(at Link) (Link, error) {
 // first opens the receipt at the start of b and says how many bytes it takes: 0
 // if there is not even the frame of one, more if the frame holds something else.
 func (l Log) first(b []byte) (Entry, int, error) {
-	if len(b) < 2*frame {
-		return Entry{}, 0, ErrDamaged
-	}
-	n := int(binary.BigEndian.Uint32(b))
-	if n < keys.Overhead || n > maxSealed || n > len(b)-2*frame || !bytes.Equal(b[:frame], b[frame+n:frame+n+frame]) {
-		return Entry{}, 0, ErrDamaged
-	}
-	plaintext, err := keys.Open(l.key, l.ad(), b[frame:frame+n])
+	plaintext, size, err := l.unseal(b)
 	if err != nil {
-		return Entry{}, n + 2*frame, ErrDamaged
+		return Entry{}, size, err
 	}
 	r, err := Decode(plaintext)
 	if err != nil || r.Vault != l.vault || r.Device != l.device {
-		return Entry{}, n + 2*frame, ErrDamaged
+		return Entry{}, size, ErrDamaged
 	}
-	return Entry{Receipt: r, Plaintext: plaintext}, n + 2*frame, nil
+	return Entry{Receipt: r, Plaintext: plaintext}, size, nil
+}
+
+// unseal is first without reading the receipt: whoever appends needs only that it is one
+// of this log's own, and its number.
+func (l Log) unseal(b []byte) (plaintext []byte, size int, err error) {
+	if len(b) < 2*frame {
+		return nil, 0, ErrDamaged
+	}
+	n := int(binary.BigEndian.Uint32(b))
+	if n < keys.Overhead || n > maxSealed || n > len(b)-2*frame || !bytes.Equal(b[:frame], b[frame+n:frame+n+frame]) {
+		return nil, 0, ErrDamaged
+	}
+	plaintext, err = keys.Open(l.key, l.ad(), b[frame:frame+n])
+	if err != nil {
+		return nil, n + 2*frame, ErrDamaged
+	}
+	return plaintext, n + 2*frame, nil
 }
 
 // Sent is the last receipt that was sent, as [Log.Drop] noted it.
@@ -190,7 +214,7 @@ func (l Log) Sent() (Link, error) {
 func (l Log) sentPath() string { return l.path + ".sent" }
 
 func formatSent(at Link) string {
-	return fmt.Sprintf("%s\n%d %x\n", sentMagic, at.Number, at.Sum)
+	return sentMagic + "\n" + strconv.FormatUint(at.Number, 10) + " " + hex.EncodeToString(at.Sum[:]) + "\n"
 }
 
 func parseSent(text string) (Link, bool) {

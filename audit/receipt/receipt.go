@@ -16,11 +16,10 @@ package receipt
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -34,7 +33,7 @@ var ErrMalformed = errors.New("receipt: malformed")
 type Receipt struct {
 	Number   uint64 // 1 for the device's first in this vault
 	Previous string // hex SHA-256 of the one before; zeros for the first
-	Salt     string // 16 random bytes in hex: the hash tells nothing of the content
+	Salt     string // 16 bytes in hex that nobody can guess: the hash tells nothing of the content
 	Vault    string
 	Device   string
 
@@ -126,6 +125,14 @@ func Decode(plaintext []byte) (Receipt, error) {
 	return r, nil
 }
 
+// numberOf reads the number alone, the first field of a receipt that we wrote.
+func numberOf(plaintext []byte) (uint64, bool) {
+	rest, ok := bytes.CutPrefix(plaintext, []byte(magic+`{"number":`))
+	digits, _, more := bytes.Cut(rest, []byte(","))
+	n, err := strconv.ParseUint(string(digits), 10, 64)
+	return n, ok && more && err == nil && n > 0
+}
+
 // check holds every field to its form and limit.
 func (r Receipt) check() error {
 	switch {
@@ -183,12 +190,6 @@ func fit(text string) string {
 		cut--
 	}
 	return text[:cut]
-}
-
-func newSalt() string {
-	var b [saltSize]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 func isHex(s string, n int) bool {
