@@ -146,6 +146,14 @@ func receive(ctx context.Context, v *vault.Vault, r Remote) (there, onto repo.Ha
 	if err != nil {
 		return there, onto, x, err
 	}
+	there, glanced := remote.Glance(r.Transport, r.ref())
+	switch {
+	case glanced && there.IsZero() && known.IsZero():
+		onto, err = longest(ctx, v, have)
+		return there, onto, x, err
+	case glanced && there == known && slices.Contains(have, known):
+		return there, known, x, nil
+	}
 	q, err := v.Repo().Quarantine(ctx, have...)
 	if err != nil {
 		return there, onto, x, err

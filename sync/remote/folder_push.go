@@ -129,7 +129,7 @@ func (t *transfer) copyLoose(ctx context.Context, f *folder, src *repo.Foreign, 
 }
 
 // bareSetting is what says that a repository has no work tree.
-var bareSetting = regexp.MustCompile(`(?m)^\s*bare\s*=\s*true\s*$`)
+func bareSetting() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s*bare\s*=\s*true\s*$`) }
 
 // plain refuses repositories whose owner set rules for pushes, or shares them with a group,
 // and branches that a work tree has checked out. Hooks are nobody's rules: those of a
@@ -149,7 +149,7 @@ func (f *folder) plain(ref string) error {
 	if err != nil {
 		return err
 	}
-	if string(head) == "ref: "+ref+"\n" && !bareSetting.Match(config) {
+	if string(head) == "ref: "+ref+"\n" && !bareSetting().Match(config) {
 		return errRules
 	}
 	if _, err := os.Lstat(filepath.Join(f.dir, "worktrees")); err == nil {

@@ -101,12 +101,14 @@ func orPort443(port string) string {
 
 // helperPattern admits the name of an installed credential helper with plain options.
 // Anything else is a shell command.
-var helperPattern = regexp.MustCompile(`^[a-z][a-z0-9-]*( --[a-z]+(=[A-Za-z0-9_./-]+| [0-9]+)?)*$`)
+func helperPattern() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z][a-z0-9-]*( --[a-z]+(=[A-Za-z0-9_./-]+| [0-9]+)?)*$`)
+}
 
 func isLent(section, name, value string) bool {
 	if section == "credential" {
 		if name == "helper" {
-			return value == "" || helperPattern.MatchString(value)
+			return value == "" || helperPattern().MatchString(value)
 		}
 		return slices.Contains([]string{"username", "usehttppath", "provider"}, name)
 	}

@@ -44,6 +44,16 @@ type Transport interface {
 	Push(ctx context.Context, p Push) error
 }
 
+// Glance is where a branch stands if the transport has asked already; the zero Hash says
+// that the remote doesn't have it. A transport says so by a method of that name, and once:
+// whoever asks again, because somebody was faster, asks the remote.
+func Glance(t Transport, ref string) (tip Hash, known bool) {
+	if asked, ok := t.(interface{ Glance(ref string) (Hash, bool) }); ok {
+		return asked.Glance(ref)
+	}
+	return Hash{}, false
+}
+
 // List asks for refs.
 type List struct {
 	URL    URL

@@ -31,6 +31,15 @@ func (r *Replica) fetch(ctx context.Context) (there, error) {
 	if err != nil {
 		return there{}, err
 	}
+	if tip, known := remote.Glance(r.o.Transport, r.o.Branch); known {
+		if tip.IsZero() {
+			return there{nothing: true}, r.noBranch(pin, seen)
+		}
+		// Most syncs end here, without a place to fetch into.
+		if head, ok := r.own(tip); ok {
+			return there{head: head}, nil
+		}
+	}
 	q, tip, err := r.download(ctx, pin, seen)
 	if err != nil || q == nil {
 		return there{nothing: err == nil}, err
@@ -56,8 +65,8 @@ func (r *Replica) fetch(ctx context.Context) (there, error) {
 }
 
 // own finds a remote's head in this machine's own chain, which is verified, at or after
-// everything that was seen anywhere. Most syncs end here, and need no other state. It
-// finds nothing when in doubt.
+// everything that was seen anywhere: then no other state is needed. It finds nothing when
+// in doubt.
 func (r *Replica) own(tip remote.Hash) (chain.Head, bool) {
 	here := r.vault.State()
 	least := uint64(1)
@@ -111,13 +120,19 @@ func (r *Replica) download(ctx context.Context, pin local.Pin, seen bool) (*repo
 		return q, tip, nil
 	}
 	dropped := q.Discard()
-	switch {
-	case remote.KindOf(err) == remote.NoBranch && seen:
-		err = &BadHeadError{Kind: Gone, Remote: r.o.URL.String(), Pin: pin.Head, Err: err}
-	case remote.KindOf(err) == remote.NoBranch:
-		err = nil
+	if remote.KindOf(err) == remote.NoBranch {
+		err = r.noBranch(pin, seen)
 	}
 	return nil, remote.Hash{}, errors.Join(err, dropped)
+}
+
+// noBranch is what it means that the remote has no such branch: an error if this machine
+// has seen one there.
+func (r *Replica) noBranch(pin local.Pin, seen bool) error {
+	if !seen {
+		return nil
+	}
+	return &BadHeadError{Kind: Gone, Remote: r.o.URL.String(), Pin: pin.Head, Err: &remote.Error{Kind: remote.NoBranch, URL: r.o.URL.String(), Message: r.o.Branch}}
 }
 
 // judge verifies a head and holds it against everything that was seen before.

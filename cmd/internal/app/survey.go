@@ -87,16 +87,8 @@ func (l surveyed) List(ctx context.Context, q remote.List) (map[string]remote.Ha
 	return l.Transport.List(ctx, q)
 }
 
-// Fetch asks the remote only for what isn't here.
-func (l surveyed) Fetch(ctx context.Context, f remote.Fetch) (remote.Hash, error) {
-	if refs, ok := l.seen.take(f.Ref); ok {
-		tip, there := refs[f.Ref]
-		if !there {
-			return remote.Hash{}, &remote.Error{Kind: remote.NoBranch, URL: f.URL.String(), Message: f.Ref}
-		}
-		if slices.Contains(f.Have, tip) {
-			return tip, nil
-		}
-	}
-	return l.Transport.Fetch(ctx, f)
+// Glance is what the survey saw of a branch.
+func (l surveyed) Glance(ref string) (tip remote.Hash, known bool) {
+	refs, known := l.seen.take(ref)
+	return refs[ref], known
 }
