@@ -91,7 +91,7 @@ func openOwn(path string, flags int) (*Plain, error) {
 func (p *Plain) readAll(limit int64) ([]byte, error) {
 	size := p.Size()
 	// Small files get memory of one size: another size would be another page.
-	data := make([]byte, 0, max(min(size, limit)+1, 512))
+	data := Memory(int(max(min(size, limit)+1, 512)))[:0]
 	for {
 		n, err := p.ReadAt(data[len(data):cap(data)], int64(len(data)))
 		data = data[:len(data)+n]

@@ -112,7 +112,7 @@ func open(read func(int64, []byte) error, size int64, root keys.Key, want Place)
 	if size < int64(headerSize+h.lock+h.body) {
 		return nil, fmt.Errorf("%w: cut short", ErrDamaged)
 	}
-	sealed := make([]byte, h.lock+h.body)
+	sealed := local.Memory(h.lock + h.body)
 	if err := read(int64(headerSize), sealed); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package local
+
+// Memory is n bytes to read a file into.
+func Memory(n int) []byte { return make([]byte, n) }
