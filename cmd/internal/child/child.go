@@ -32,28 +32,20 @@ var ErrNoMemoryFile = errors.New("secret files need memory descriptors, which on
 // that does.
 func OnMainThread() { runtime.LockOSThread() }
 
-// Alone is for a command that becomes another program within milliseconds. Until the
-// function that it returns is called there is one processor: main's goroutine then stays
-// where it began but for rare cases, which Run sees, and no thread is started for the
-// sake of a goroutine that is locked to its own, or woken to find nothing to do.
-func Alone() (together func()) {
-	before := runtime.GOMAXPROCS(1)
-	return func() { runtime.GOMAXPROCS(before) }
-}
-
 // MakeRoom enlarges the stack of main's goroutine once, instead of twice on the way: each
-// time it is copied to new pages. To be called first in main.
-func MakeRoom() { deepen(0) }
+// time it is copied to new pages. It touches those that will be needed, because a page that
+// a system call finds missing while it writes to it costs much more. To be called first in main.
+func MakeRoom() { deepen(1) }
 
-// deepen has a frame that makes the stack 32 KiB large, and does not touch it.
+// deepen has a frame that makes the stack 32 KiB large.
 //
 //go:noinline
 func deepen(at int) byte {
-	if at == 0 {
-		return 0
-	}
+	const page = 4 << 10
 	var room [20 << 10]byte
-	room[at] = 1
+	for i := len(room) - at; i >= len(room)-3*page; i -= page {
+		room[i] = 1
+	}
 	return room[len(room)-at]
 }
 

@@ -25,11 +25,8 @@ import (
 // that get run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		switch os.Getenv("THREAD") {
-		case "":
+		if os.Getenv("THREAD") == "" {
 			OnMainThread()
-		case "alone":
-			Alone()
 		}
 		os.Exit(program(os.Args[1], os.Args[2:]))
 	}

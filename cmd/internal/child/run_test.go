@@ -407,7 +407,7 @@ func TestInterruptBeforeExecveEndsSecr(t *testing.T) {
 func TestInterruptIsNeverLost(t *testing.T) {
 	for round := range 150 {
 		cmd := standInCommand("/bin/cat")
-		cmd.Env = append(cmd.Env, "THREAD="+[]string{"", "alone", "any"}[round%3])
+		cmd.Env = append(cmd.Env, "THREAD="+[]string{"", "any"}[round%2])
 		stdin, err := cmd.StdinPipe() // cat waits for its end, which never comes
 		if err != nil {
 			t.Fatal(err)

@@ -24,8 +24,9 @@ type action [16]uint64
 // One that Go's handler took before must not be lost either: a handler that is at work on
 // another thread would vanish in execve, and the signal with it. The kernel gives signals to
 // the main thread if it can, so there is none when this runs on the main thread, where
-// [OnMainThread] keeps secr, and [Alone] nearly always. From any other thread it looks for one and waits until it has
-// ended this process, or has handed the signal to whoever asked os/signal for it.
+// [OnMainThread] keeps secr, and where a short command nearly always is. From any other
+// thread it looks for one and waits until it has ended this process, or has handed the
+// signal to whoever asked os/signal for it.
 func defaultSignals() error {
 	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM} {
 		if signal.Ignored(s) {

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/secr/secr/audit/receipt"
-	"github.com/secr/secr/cmd/internal/child"
 	"github.com/secr/secr/cmd/internal/project"
 	"github.com/secr/secr/cmd/internal/special"
 	"github.com/secr/secr/cmd/internal/system"
@@ -35,12 +34,6 @@ func Run(ctx context.Context, args []string, sys system.System) (code int, done 
 	if !ok {
 		return 0, false, nil
 	}
-	together := child.Alone()
-	defer func() {
-		if !done {
-			together()
-		}
-	}()
 	p, ok := locate(sys, o)
 	if !ok {
 		return 0, false, nil
