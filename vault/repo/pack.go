@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -36,7 +35,15 @@ type pack struct {
 }
 
 // errNoBase means that a delta names a base by a hash that its pack lacks.
-var errNoBase = fmt.Errorf("%w: the base of a delta is not in its pack", ErrDamaged)
+var errNoBase error = noBaseError{}
+
+type noBaseError struct{}
+
+func (noBaseError) Error() string {
+	return ErrDamaged.Error() + ": the base of a delta is not in its pack"
+}
+
+func (noBaseError) Unwrap() error { return ErrDamaged }
 
 // packEntry is the start of an object in a pack.
 type packEntry struct {
