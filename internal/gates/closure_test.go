@@ -68,7 +68,7 @@ func TestFastPathLinksNothingHeavy(t *testing.T) {
 	}
 	heavy := []string{
 		"github.com/go-git/", "filippo.io/age", "github.com/urfave/cli/", "net/http", "github.com/godbus/dbus/",
-		"github.com/zalando/go-keyring", "github.com/BurntSushi/toml", "encoding/gob", "encoding/json", "net/netip", "log/slog", "unique", "github.com/aws/", "cloud.google.com/", "google.golang.org/",
+		"github.com/zalando/go-keyring", "github.com/pelletier/go-toml/v2", "encoding/gob", "encoding/json", "net/netip", "log/slog", "unique", "github.com/aws/", "cloud.google.com/", "google.golang.org/",
 		module + "/vault/repo", module + "/vault/chain", module + "/keys/wrap",
 	}
 	for _, p := range closure(list(t), module+"/cmd/internal/fast") {

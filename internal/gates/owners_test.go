@@ -38,10 +38,10 @@ func owners() []owner {
 
 		{dependency: "golang.org/x/term", packages: []string{"cmd/internal/term"}},
 		{dependency: "github.com/urfave/cli/v2", packages: []string{"cmd/internal/..."}},
-		{dependency: "github.com/BurntSushi/toml", packages: []string{"cmd/internal/..."}},
+		{dependency: "github.com/pelletier/go-toml/v2", packages: []string{"cmd/internal/..."}},
 		{dependency: "github.com/joho/godotenv", packages: []string{"cmd/internal/..."}},
 		{dependency: "github.com/hashicorp/go-envparse", packages: []string{"cmd/internal/..."}},
-		{dependency: "gopkg.in/yaml.v3", packages: []string{"cmd/internal/..."}},
+		{dependency: "gopkg.in/yaml.v3", packages: []string{"cmd/internal/export"}, testOnly: true},
 		{dependency: "golang.org/x/text", packages: []string{"cmd/internal/..."}},
 
 		// The platform: locks, the kernel keyring, exec, consoles.

@@ -6,14 +6,11 @@ package export
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"gopkg.in/yaml.v3"
 
 	"github.com/secr/secr/cmd/internal/dotenv"
 )
@@ -103,44 +100,6 @@ func writeJSON(variables []Variable) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// writeYAML quotes every value, so that no reader takes "no" or "0123" for
-// something else.
-func writeYAML(variables []Variable) ([]byte, error) {
-	if _, err := texts("yaml", variables); err != nil {
-		return nil, err
-	}
-	return encodeYAML(stringMap(variables, func(v Variable) string { return string(v.Value) }))
-}
-
-// stringMap is a YAML map of quoted strings in the order of variables.
-func stringMap(variables []Variable, value func(Variable) string) *yaml.Node {
-	m := &yaml.Node{Kind: yaml.MappingNode}
-	for _, v := range variables {
-		m.Content = append(m.Content, scalar(v.Name), quoted(value(v)))
-	}
-	return m
-}
-
-func scalar(text string) *yaml.Node {
-	n := &yaml.Node{}
-	n.SetString(text)
-	return n
-}
-
-func quoted(text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}
-}
-
-func encodeYAML(n *yaml.Node) ([]byte, error) {
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(n); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), e.Close()
-}
-
 // writeShell is for eval and source in any POSIX shell.
 func writeShell(variables []Variable) ([]byte, error) {
 	var b bytes.Buffer
@@ -163,23 +122,6 @@ func writeDocker(variables []Variable) ([]byte, error) {
 		fmt.Fprintf(&b, "%s=%s\n", v.Name, v.Value)
 	}
 	return b.Bytes(), nil
-}
-
-func writeKubernetes(object string, variables []Variable) ([]byte, error) {
-	if object == "" {
-		return nil, errors.New("a Kubernetes secret needs a name: --name")
-	}
-	doc := &yaml.Node{Kind: yaml.MappingNode}
-	metadata := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar("name"), quoted(object)}}
-	data := stringMap(variables, func(v Variable) string { return base64.StdEncoding.EncodeToString(v.Value) })
-	doc.Content = []*yaml.Node{
-		scalar("apiVersion"), scalar("v1"),
-		scalar("kind"), scalar("Secret"),
-		scalar("metadata"), metadata,
-		scalar("type"), scalar("Opaque"),
-		scalar("data"), data,
-	}
-	return encodeYAML(doc)
 }
 
 // writeGithub is for >> "$GITHUB_ENV". The delimiter is random, so that no

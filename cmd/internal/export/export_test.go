@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
@@ -56,6 +58,30 @@ func TestJSONAndYAMLGiveTheValuesBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(want(awkward()), fromYAML); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestEveryCharacterComesBackFromYAML(t *testing.T) {
+	var variables []Variable
+	for r := rune(0); r <= utf8.MaxRune; r++ {
+		if utf8.ValidRune(r) && (r < 0x3000 || r >= 0xd000 && r < 0x10100) {
+			variables = append(variables, Variable{fmt.Sprintf("R%X", r), []byte(" " + string(r) + " ")})
+		}
+	}
+	for _, name := range []string{"NO", "y", "null", "tls.key", "0123", "a b", ""} {
+		variables = append(variables, Variable{name, []byte("0123")})
+	}
+	got := map[string]string{}
+	if err := yaml.Unmarshal(document(t, "yaml", variables), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want(variables), got); diff != "" {
+		t.Error(diff)
+	}
+	for _, format := range []string{"yaml", "k8s"} {
+		if err := yaml.Unmarshal(document(t, format, nil), &map[string]any{}); err != nil {
+			t.Errorf("%s of nothing: %v", format, err)
+		}
 	}
 }
 

@@ -26,9 +26,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // Name is the file's name in the configuration folder.
@@ -91,17 +92,14 @@ func Read(folder string) (Settings, error) {
 // that is silently off would be worse.
 func Parse(data []byte) (Settings, error) {
 	var f file
-	meta, err := toml.NewDecoder(bytes.NewReader(data)).Decode(&f)
-	if err != nil {
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&f); err != nil {
 		return Settings{}, fmt.Errorf("%w: %s", ErrInvalid, where(err))
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Settings{}, fmt.Errorf("%w: unknown key %q", ErrInvalid, unknown[0].String())
 	}
 	s := Settings{
 		Environment: f.Environment, Remote: f.Remote, Keyring: f.Keyring,
 		SessionCache: f.SessionCache == nil || *f.SessionCache, AutoSync: f.AutoSync, Vaults: f.Vaults,
 	}
+	var err error
 	if s.Clouds, err = f.Clouds.check(); err != nil {
 		return Settings{}, err
 	}
@@ -120,10 +118,16 @@ func Parse(data []byte) (Settings, error) {
 	return s, nil
 }
 
+// where says what is wrong without the text around it, which could be a password.
 func where(err error) string {
-	var parse toml.ParseError
-	if errors.As(err, &parse) {
-		return "line " + strconv.Itoa(parse.Position.Line)
+	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		return fmt.Sprintf("line %d: unknown key %q", line, strings.Join(first.Key(), "."))
+	}
+	if parse, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ := parse.Position()
+		return "line " + strconv.Itoa(line)
 	}
 	return "a value has the wrong type"
 }
