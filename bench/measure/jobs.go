@@ -63,9 +63,25 @@ func noting(b *bench, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.number("a receipt: what it adds to `run -- true`", float64(took)/float64(time.Millisecond), 0.2, "ms")
+	empty, err := b.empty()
+	if err != nil {
+		return err
+	}
+	t.start("a receipt: what it adds to `run -- true`", milliseconds(took), 0.2, empty)
 	return nil
 }
+
+// empty is how many milliseconds an empty Go program takes.
+func (b *bench) empty() (float64, error) {
+	program, _ := b.program("empty")
+	took, err := medians(b.times(20), command{dir: b.dir, env: base(b.dir), argvs: [][]string{{program}}})
+	if err != nil {
+		return 0, err
+	}
+	return milliseconds(took[0]), nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 var initLine = regexp.MustCompile(`^init (\S+) @\S+ ms, (\S+) ms clock`)
 
@@ -94,7 +110,11 @@ func initialisation(b *bench, t *table) error {
 			sum += ms
 		}
 	}
-	t.number("package initialisation that `run` doesn't need", sum, 2.5, "ms")
+	empty, err := b.empty()
+	if err != nil {
+		return err
+	}
+	t.start("package initialisation that `run` doesn't need", sum, 2.5, empty)
 	return nil
 }
 

@@ -69,7 +69,7 @@ func syncing(b *bench, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.number("`sync` with nothing to do, more than `git fetch`, "+thousands(changes)+" changes", float64(idle[0]-idle[1])/float64(time.Millisecond), 10, "ms")
+	t.number("`sync` with nothing to do, more than `git fetch`, "+thousands(changes)+" changes", milliseconds(idle[0]-idle[1]), 10, "ms")
 	if err := b.oneChange(s, t, fetch, changes); err != nil {
 		return err
 	}

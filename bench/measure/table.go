@@ -27,6 +27,18 @@ func (t *table) number(job string, value, bar float64, unit string) {
 	t.add(job, "", "", fmt.Sprintf("%.4g %s", value, unit), fmt.Sprintf("%.4g %s", bar, unit), value <= bar)
 }
 
+// referenceStart is how long an empty Go program took on the machine on which the bars in
+// milliseconds were set.
+const referenceStart = 1.23
+
+// start adds a row of a part of starting a program, in milliseconds. Its bar was set on
+// another machine and grows with what an empty Go program takes here, which is what the
+// result is divided by.
+func (t *table) start(job string, value, bar, empty float64) {
+	t.add(job, "an empty Go program", fmt.Sprintf("%.3g ms / %.3g ms", value, empty), fmt.Sprintf("%.2fx", value/empty),
+		fmt.Sprintf("%.2fx (%.4g ms where that takes %.4g ms)", bar/referenceStart, bar, referenceStart), value/empty <= bar/referenceStart)
+}
+
 // count adds a row of something counted, which must be exactly that.
 func (t *table) count(job string, got, want int) {
 	t.add(job, "", "", fmt.Sprint(got), fmt.Sprintf("exactly %d", want), got == want)
@@ -55,7 +67,7 @@ func (t *table) page(o options) string {
 
 Written by ` + "`scripts/bench`" + `; don't edit. Whole processes, from fork to exit, as a user's shell would see them. In each row
 both sides ran in turn, and the medians are compared; read the ratio, not the milliseconds. A bar is what we hold
-ourselves to. The identity's key is in the login session's kernel keyring, as it is on a desktop.` + how + `
+ourselves to; one in milliseconds of starting a program is held against an empty one. The identity's key is in the login session's kernel keyring, as it is on a desktop.` + how + `
 
 Measured on ` + fmt.Sprintf("%s/%s with %d processors (%s), %s.", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version()) + `
 
