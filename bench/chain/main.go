@@ -51,18 +51,19 @@ func run(ctx context.Context, id string, secrets uint64, lengths string) error {
 		return err
 	}
 	defer v.Close()
+	var ends [][]*chain.State
 	for text := range strings.SplitSeq(lengths, ",") {
 		length, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return err
 		}
-		took, err := lengthen(ctx, v, length, secrets)
+		end, err := lengthen(ctx, v, length, secrets)
 		if err != nil {
 			return err
 		}
-		fmt.Println(took.Nanoseconds())
+		ends = append(ends, end)
 	}
-	return nil
+	return compare(ctx, v, ends)
 }
 
 // unsynced makes a disk that waits for nothing: what is made here is thrown away.
@@ -73,9 +74,8 @@ func unsynced(o local.Op) error {
 	return nil
 }
 
-// lengthen makes changes until there are so many, and returns the median of verifying
-// one of the last on the state before it.
-func lengthen(ctx context.Context, v *vault.Vault, length, secrets uint64) (time.Duration, error) {
+// lengthen makes changes until there are so many, and returns the states around the last.
+func lengthen(ctx context.Context, v *vault.Vault, length, secrets uint64) ([]*chain.State, error) {
 	var states []*chain.State
 	for n := v.Head().Seq; n < length; n++ {
 		if n+sample >= length {
@@ -84,21 +84,35 @@ func lengthen(ctx context.Context, v *vault.Vault, length, secrets uint64) (time
 		d := v.Draft()
 		d.Set("development", fmt.Sprintf("VARIABLE_%05d", n*7%secrets), keys.NewSecret(fmt.Append(nil, "value-", n)), vault.Meta{})
 		if _, err := d.Commit(ctx, "set 1 secret in development"); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	states = append(states, v.State())
 	if len(states) < 2 {
-		return 0, fmt.Errorf("the chain has %d changes already", length)
+		return nil, fmt.Errorf("the chain has %d changes already", length)
 	}
-	var took []time.Duration
-	for i, next := range states[1:] {
-		begin := time.Now()
-		if _, err := vault.Verify(ctx, v.Repo(), states[i], next.Head().ID); err != nil {
-			return 0, err
+	return states, nil
+}
+
+// compare prints the median of verifying one of the last changes on the state before it,
+// for each length, all of them in turn.
+func compare(ctx context.Context, v *vault.Vault, ends [][]*chain.State) error {
+	took := make([][]time.Duration, len(ends))
+	for i := range sample {
+		for length, states := range ends {
+			if i+1 >= len(states) {
+				continue
+			}
+			begin := time.Now()
+			if _, err := vault.Verify(ctx, v.Repo(), states[i], states[i+1].Head().ID); err != nil {
+				return err
+			}
+			took[length] = append(took[length], time.Since(begin))
 		}
-		took = append(took, time.Since(begin))
 	}
-	slices.Sort(took)
-	return took[len(took)/2], nil
+	for _, all := range took {
+		slices.Sort(all)
+		fmt.Println(all[len(all)/2].Nanoseconds())
+	}
+	return nil
 }
