@@ -10,6 +10,7 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/change"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
 )
 
@@ -215,6 +216,7 @@ func (d *Draft) Commit(ctx context.Context, subject string) (chain.Head, error) 
 		return chain.Head{}, err
 	}
 	defer lock.Unlock()
+	local.RoomForHeap(len(d.targets) * secretRoom)
 	w := v.writer(v.state)
 	next, err := w.commit(ctx, d, subject)
 	if err != nil {

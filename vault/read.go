@@ -9,6 +9,7 @@ import (
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
 )
 
@@ -106,6 +107,7 @@ func (v *Vault) records(ctx context.Context, environment string, ids []string) (
 	if err != nil {
 		return nil, err
 	}
+	local.RoomForHeap(len(ids) * secretRoom)
 	out := make([]found, len(ids))
 	err = parallel(len(ids), func(i int) error {
 		if err := ctx.Err(); err != nil {
@@ -117,6 +119,9 @@ func (v *Vault) records(ctx context.Context, environment string, ids []string) (
 	})
 	return out, err
 }
+
+// secretRoom is about how many bytes of memory it takes to open a secret, or to seal one.
+const secretRoom = 12 << 10
 
 // open reads one record of a state and opens its label. A name that does not give
 // the id is a lie of the change's author.

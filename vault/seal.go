@@ -9,6 +9,7 @@ import (
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault/canonical"
 	"github.com/secr/secr/vault/chain"
+	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/record"
 )
 
@@ -216,6 +217,7 @@ func (g *governing) reseal(ctx context.Context, environment string) (int, error)
 	for id, e := range base.Secrets(environment) {
 		ids, entries = append(ids, id), append(entries, e)
 	}
+	local.RoomForHeap(len(ids) * secretRoom)
 	out := make([][]byte, len(ids))
 	err = parallel(len(ids), func(i int) error {
 		if err := ctx.Err(); err != nil {

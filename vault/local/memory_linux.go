@@ -2,6 +2,7 @@ package local
 
 import (
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,18 @@ func Memory(n int) []byte {
 	b := aligned(make([]byte, (n+huge-1)&^(huge-1)+huge), huge)
 	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	return b[:n:n]
+}
+
+// RoomForHeap lets the next n bytes that the program allocates come in huge pages: of a
+// hundred thousand small objects, page faults are otherwise a third of the time where they
+// are dear. It takes a few milliseconds there, and does nothing when little is needed.
+func RoomForHeap(n int) {
+	const worthwhile = 16 << 20
+	if n < worthwhile {
+		return
+	}
+	_ = unix.Madvise(aligned(make([]byte, n), 2<<20), unix.MADV_HUGEPAGE)
+	runtime.GC() // gives those bytes back to the heap, and the advice stays
 }
 
 // aligned is the part of b that starts and ends at multiples of to, a power of two.
