@@ -10,10 +10,11 @@ import (
 )
 
 // pause is how long a loser waits before he tries again. Who lost often waits less than
-// who lost once, so that nobody starves: a newcomer leaves the others a head start.
-func pause(attempt int) time.Duration {
-	most := max(80*time.Millisecond>>min(attempt-1, 4), 5*time.Millisecond)
-	return rand.N(most)
+// who lost once, so that nobody starves: a newcomer leaves the others a head start, which
+// is as long as a try takes, as that is when they can win.
+func pause(attempt int, took time.Duration) time.Duration {
+	most := max(took, 80*time.Millisecond) >> min(attempt-1, 4)
+	return rand.N(max(most, 5*time.Millisecond))
 }
 
 // stallTries is how often a push must have failed before it counts as stalled.

@@ -39,7 +39,8 @@ type Options struct {
 	URL       remote.URL
 	Branch    string // full name of the ref; empty is [Branch]
 	Clock     func() time.Time
-	// Patience is for how long a lost race is run again; 0 is two minutes.
+	// Patience is for how long a lost race is run again; 0 is two minutes, and a hundred
+	// times however long that takes.
 	Patience time.Duration
 	Limits   remote.Limits
 	// Decide answers what the plan asks; nil leaves everything undecided.
@@ -52,6 +53,7 @@ type Replica struct {
 	vault *vault.Vault
 	place local.Vault
 
+	tries     int          // how often a race is run at least
 	last      *chain.State // what the cache has, once read or written
 	repairing bool         // a person acts: evidence is kept whatever its size
 }
@@ -61,10 +63,11 @@ func New(o Options) *Replica {
 	if o.Branch == "" {
 		o.Branch = Branch
 	}
+	r := &Replica{o: o, vault: o.Vault, place: o.Vault.Local()}
 	if o.Patience == 0 {
-		o.Patience = 2 * time.Minute
+		r.o.Patience, r.tries = 2*time.Minute, 100
 	}
-	return &Replica{o: o, vault: o.Vault, place: o.Vault.Local()}
+	return r
 }
 
 // Result is what a sync did.
@@ -105,24 +108,24 @@ func (r *Replica) Pull(ctx context.Context) (Result, error) { return r.repeat(ct
 func (r *Replica) Fetch(ctx context.Context) (Result, error) { return r.repeat(ctx, fetchOnly) }
 
 func (r *Replica) repeat(ctx context.Context, m mode) (Result, error) {
-	patience := time.NewTimer(r.o.Patience)
-	defer patience.Stop()
+	begin := time.Now()
 	s := stall{most: r.o.Patience / 6}
 	for attempt := 1; ; attempt++ {
+		started := time.Now()
 		result, err := r.once(ctx, m)
 		result.Attempts = attempt
-		if !lostRace(err) {
+		switch {
+		case !lostRace(err):
 			return result, err
-		}
-		if s.lasts(result.Remote, err) {
+		case s.lasts(result.Remote, err):
 			return result, locked(err)
+		case attempt >= r.tries && time.Since(begin) > r.o.Patience:
+			return result, err
 		}
 		select {
-		case <-patience.C:
-			return result, err
 		case <-ctx.Done():
 			return result, context.Cause(ctx)
-		case <-time.After(pause(attempt)):
+		case <-time.After(pause(attempt, time.Since(started))):
 		}
 	}
 }

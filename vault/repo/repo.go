@@ -194,9 +194,17 @@ func (r *Repo) object(h Hash, want kind, limit int) ([]byte, error) {
 }
 
 func (r *Repo) read(h Hash, limit int) (kind, []byte, error) {
-	k, data, err := r.store.read(h, limit)
-	if errors.Is(err, ErrNotFound) && r.base != nil {
-		return r.base.read(h, limit)
+	if r.base == nil {
+		return r.store.read(h, limit)
 	}
-	return k, data, err
+	// Most of what a quarantine is asked for is in the vault's repository: it is looked for
+	// there before the quarantine's packs are listed again.
+	k, data, err := r.store.glance(h, limit)
+	if !errors.Is(err, ErrNotFound) {
+		return k, data, err
+	}
+	if k, data, err := r.base.read(h, limit); !errors.Is(err, ErrNotFound) {
+		return k, data, err
+	}
+	return r.store.read(h, limit)
 }

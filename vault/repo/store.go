@@ -142,6 +142,15 @@ func (s *store) read(h Hash, limit int) (kind, []byte, error) {
 	}
 }
 
+// glance is read without looking again which packs there are.
+func (s *store) glance(h Hash, limit int) (kind, []byte, error) {
+	packs, err := s.list()
+	if err != nil {
+		return 0, nil, err
+	}
+	return s.readFrom(packs, h, limit)
+}
+
 // readFrom reads an object from the first place where it is whole.
 func (s *store) readFrom(packs []*pack, h Hash, limit int) (kind, []byte, error) {
 	worst := error(ErrNotFound)
