@@ -18,7 +18,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.programs, "programs", "", "folder of the built programs")
-	flag.StringVar(&o.out, "out", "", "file to write the table to; standard output without")
+	flag.StringVar(&o.out, "out", "", "file to write the table to, in which -only leaves the other rows; standard output without")
 	flag.BoolVar(&o.quick, "quick", false, "fewer repetitions and smaller vaults")
 	flag.StringVar(&o.only, "only", "", "`jobs` to run, separated by commas: "+strings.Join(names(jobs()), ", ")+"; all without")
 	flag.Parse()
@@ -109,6 +109,11 @@ func run(o options) error {
 	for _, j := range chosen {
 		if err := j.run(b, &t); err != nil {
 			return fmt.Errorf("%s: %w", j.name, err)
+		}
+	}
+	if o.out != "" && o.only != "" {
+		if err := t.keep(o.out); err != nil {
+			return err
 		}
 	}
 	page := t.page(o)

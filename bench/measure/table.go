@@ -44,6 +44,42 @@ func (t *table) count(job string, got, want int) {
 	t.add(job, "", "", fmt.Sprint(got), fmt.Sprintf("exactly %d", want), got == want)
 }
 
+// keep takes over the rows of an older page, in its order, with those of the same job and
+// comparison replaced by new ones. What is new stands at the end.
+func (t *table) keep(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	key := func(row string) string {
+		cells := strings.Split(row, " | ")
+		return strings.Join(cells[:min(2, len(cells))], " | ")
+	}
+	fresh := map[string]string{}
+	for _, row := range t.rows {
+		fresh[key(row)] = row
+	}
+	var rows []string
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| job |") {
+			continue
+		}
+		if row, ok := fresh[key(line)]; ok {
+			line = row
+			delete(fresh, key(line))
+		}
+		rows = append(rows, line)
+	}
+	for _, row := range t.rows {
+		if fresh[key(row)] != "" {
+			rows = append(rows, row)
+		}
+	}
+	t.rows = rows
+	return nil
+}
+
 func (t *table) add(job, against, medians, result, bar string, met bool) {
 	verdict := "met"
 	if !met {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func (a *app) changeAt(ctx context.Context, v *vault.Vault, text string) (uint64
 		WithHint(`a number, a commit, "2 days ago", yesterday, 2026-11-02, "2026-11-02 15:04"`)
 }
 
+// errBefore is a time before the vault was founded.
+var errBefore = errors.New("the vault has no change as old as that")
+
 // newestUntil is the newest change at a time. Times are what authors said: order
 // is the changes' number, so the search goes from the newest down.
 func (a *app) newestUntil(ctx context.Context, v *vault.Vault, at time.Time, text string) (uint64, error) {
@@ -65,7 +69,7 @@ func (a *app) newestUntil(ctx context.Context, v *vault.Vault, at time.Time, tex
 		return found == 0
 	})
 	if err == nil && found == 0 {
-		err = exit.New(exit.NotFound, "the vault has no change as old as %s", text).WithHint("secr log")
+		err = &exit.Error{Code: exit.NotFound, What: strconv.Quote(text), Hint: "secr log", Err: errBefore}
 	}
 	return found, err
 }

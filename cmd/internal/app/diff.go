@@ -133,17 +133,31 @@ func (a *app) sides(ctx context.Context, s *session, o diffOptions) (left, right
 		}
 		return left, right, err
 	}
-	then, now := *s, *s
-	if err = a.look(ctx, &then, o.since); err == nil {
-		err = a.look(ctx, &now, o.until)
-	}
-	if err != nil {
+	now := *s
+	if err = a.look(ctx, &now, o.until); err != nil {
 		return left, right, err
 	}
-	if left, err = a.side(ctx, &then, env, env+" at "+o.since, key, o); err == nil {
-		right, err = a.side(ctx, &now, env, env, key, o)
+	if right, err = a.side(ctx, &now, env, env, key, o); err == nil {
+		left, err = a.sideThen(ctx, s, env, key, o)
 	}
 	return left, right, err
+}
+
+// sideThen is an environment at the time of --since: empty before it was made.
+func (a *app) sideThen(ctx context.Context, s *session, env string, key keys.Key, o diffOptions) (side, error) {
+	then, title := *s, env+" at "+o.since
+	err := a.look(ctx, &then, o.since)
+	if _, there := then.vault.Policy().Environment(env); errors.Is(err, errBefore) || err == nil && !there {
+		return emptySide(title), nil
+	}
+	if err != nil {
+		return side{}, err
+	}
+	return a.side(ctx, &then, env, title, key, o)
+}
+
+func emptySide(title string) side {
+	return side{title: title, names: map[string]bool{}, marks: map[string]vault.Mark{}, values: map[string]string{}}
 }
 
 func (a *app) side(ctx context.Context, s *session, env, title string, key keys.Key, o diffOptions) (side, error) {
@@ -188,7 +202,7 @@ func fileSide(o diffOptions, key keys.Key) (side, error) {
 	if err != nil {
 		return side{}, err
 	}
-	out := side{title: o.file, names: map[string]bool{}, marks: map[string]vault.Mark{}, values: map[string]string{}}
+	out := emptySide(o.file)
 	for _, e := range entries {
 		value := keys.NewSecret([]byte(e.Value))
 		out.names[e.Name], out.marks[e.Name] = true, vault.MarkOf(key, value)

@@ -192,6 +192,10 @@ func (a *app) sayKept(p identity.Profile, r keyring.Report) {
 	for _, s := range r.Skipped {
 		a.note("no system keyring: %s", reason(s.Err))
 	}
+	if p.Person == "" && p.Email == "" {
+		a.note("the identity is kept in %s", p.Kept.Words())
+		return
+	}
 	a.note("you are %s; the identity is kept in %s", describePerson(p), p.Kept.Words())
 }
 

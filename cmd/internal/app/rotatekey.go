@@ -20,10 +20,11 @@ doesn't change a value: whoever knew a value still knows it.`,
 			&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "only this environment's key, again for several"},
 			&cli.StringSliceFlag{Name: "role", Usage: "only this role's key and what hangs on it, again for several"},
 			&cli.BoolFlag{Name: "due", Usage: "only the environments whose key must turn and could not"},
+			dryRunFlag(),
 		},
 		run: func(c *cli.Context) error {
 			return a.rotateKey(c.Context, rotateOptions{
-				environments: c.StringSlice("env"), roles: c.StringSlice("role"), due: c.Bool("due"),
+				environments: c.StringSlice("env"), roles: c.StringSlice("role"), due: c.Bool("due"), dryRun: c.Bool("dry-run"),
 			})
 		},
 	}.command()
@@ -31,7 +32,7 @@ doesn't change a value: whoever knew a value still knows it.`,
 
 type rotateOptions struct {
 	environments, roles []string
-	due                 bool
+	due, dryRun         bool
 }
 
 func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
@@ -53,6 +54,15 @@ func (a *app) rotateKey(ctx context.Context, o rotateOptions) error {
 	subject := "rotate every key"
 	if len(refs) > 0 {
 		subject = fmt.Sprintf("rotate %s", count(len(refs), "key"))
+	}
+	if o.dryRun {
+		report, err := d.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		a.reportTurned(report)
+		a.note("nothing was changed")
+		return nil
 	}
 	if _, err := d.Commit(ctx, subject); err != nil {
 		return err
