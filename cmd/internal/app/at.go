@@ -31,8 +31,10 @@ func (a *app) look(ctx context.Context, s *session, at string) error {
 	if seq == s.vault.Head().Seq {
 		return nil
 	}
-	s.vault, err = s.vault.At(ctx, seq)
-	s.past = true
+	old, err := s.vault.At(ctx, seq)
+	if err == nil {
+		s.vault, s.past = old, true
+	}
 	return err
 }
 

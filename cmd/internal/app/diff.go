@@ -133,27 +133,25 @@ func (a *app) sides(ctx context.Context, s *session, o diffOptions) (left, right
 		}
 		return left, right, err
 	}
-	now := *s
-	if err = a.look(ctx, &now, o.until); err != nil {
-		return left, right, err
-	}
-	if right, err = a.side(ctx, &now, env, env, key, o); err == nil {
-		left, err = a.sideThen(ctx, s, env, key, o)
-	}
-	return left, right, err
-}
-
-// sideThen is an environment at the time of --since: empty before it was made.
-func (a *app) sideThen(ctx context.Context, s *session, env string, key keys.Key, o diffOptions) (side, error) {
-	then, title := *s, env+" at "+o.since
-	err := a.look(ctx, &then, o.since)
-	if _, there := then.vault.Policy().Environment(env); errors.Is(err, errBefore) || err == nil && !there {
-		return emptySide(title), nil
+	// Both times come first: what can't be compared isn't read.
+	then, now := *s, *s
+	err = a.look(ctx, &then, o.since)
+	none := errors.Is(err, errBefore)
+	if err == nil || none {
+		err = a.look(ctx, &now, o.until)
 	}
 	if err != nil {
-		return side{}, err
+		return left, right, err
 	}
-	return a.side(ctx, &then, env, title, key, o)
+	if right, err = a.side(ctx, &now, env, env, key, o); err != nil {
+		return left, right, err
+	}
+	title := env + " at " + o.since
+	if _, there := then.vault.Policy().Environment(env); none || !there { // it was made later
+		return emptySide(title), right, nil
+	}
+	left, err = a.side(ctx, &then, env, title, key, o)
+	return left, right, err
 }
 
 func emptySide(title string) side {
