@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/secr/secr/vault/local"
 )
@@ -98,91 +99,105 @@ type settings struct {
 	refresh      time.Duration
 }
 
-// others are settings that mean nothing to the short way, by their table: who has a cloud
-// key waits no longer for what needs none.
-func others(table string) []string {
-	switch table {
-	case "":
-		return []string{"remote", "keyring", "auto_sync"}
-	case "[clouds]":
-		return []string{"allow", "connect", "timeout", "profile"}
-	case "[clouds.endpoints]":
-		return []string{"aws", "gcp", "azure"}
-	}
-	return nil
-}
-
-// isPlain says that a value is one text without escapes, a list of such on one line, or
-// true or false: nothing that could go on in the next line.
-func isPlain(value string) bool {
-	if value == "true" || value == "false" {
-		return true
-	}
-	if inner, ok := strings.CutPrefix(value, "["); ok {
-		inner, closed := strings.CutSuffix(inner, "]")
-		if !closed {
-			return false
-		}
-		for part := range strings.SplitSeq(inner, ",") {
-			if part = strings.TrimSpace(part); part != "" && !isText(part) {
-				return false
-			}
-		}
-		return true
-	}
-	return isText(value)
-}
-
-func isText(value string) bool {
-	return len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' && !strings.ContainsAny(value[1:len(value)-1], `"\`)
-}
-
-// readSettings reads a settings file of plain lines. One with other tables, or with
-// anything that looks odd, is the long way's.
+// readSettings reads the settings file, if there is one.
 func readSettings(home local.Home) (settings, bool) {
-	s := settings{sessionCache: true}
 	data, err := os.ReadFile(home.Settings())
-	if os.IsNotExist(err) {
-		return s, true
+	if err != nil && !os.IsNotExist(err) {
+		return settings{}, false
 	}
-	if err != nil {
+	return parseSettings(data)
+}
+
+// parseSettings reads plain lines, each of which says once what the long way would take.
+// With other tables, or with anything that looks odd, the file is the long way's: it may be
+// one that it refuses.
+func parseSettings(data []byte) (settings, bool) {
+	s := settings{sessionCache: true}
+	if !utf8.Valid(data) || bytes.ContainsFunc(data, isControl) {
 		return s, false
 	}
 	table := ""
-	for line := range bytes.Lines(data) {
-		text := strings.TrimSpace(string(line))
-		switch {
-		case text == "" || text[0] == '#':
-			continue
-		case text == "[clouds]" || text == "[clouds.endpoints]":
-			table = text
+	var seen []string
+	for line := range strings.Lines(string(data)) {
+		text := strings.Trim(line, blanks)
+		if text == "" || text[0] == '#' {
 			continue
 		}
 		key, value, _ := strings.Cut(text, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if slices.Contains(others(table), key) && isPlain(value) {
-			continue
+		key, value = strings.Trim(key, blanks), strings.Trim(value, blanks)
+		header := text == "[clouds]" || text == "[clouds.endpoints]"
+		if header {
+			table = text
 		}
-		if table != "" || !s.take(key, value) {
+		if slices.Contains(seen, table+"."+key) || !header && !s.take(table, key, value) {
 			return s, false
 		}
+		seen = append(seen, table+"."+key)
 	}
 	return s, true
 }
 
-// take sets one setting, and says whether it is one with a value that it may have.
-func (s *settings) take(key, value string) bool {
-	switch {
-	case key == "environment" && isText(value):
-		s.environment = value[1 : len(value)-1]
-	case key == "session_cache" && (value == "true" || value == "false"):
+// blanks are what TOML takes for nothing.
+const blanks = " \t\n"
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 0x7f }
+
+// take sets one setting, and says whether it is one with a value that it may have. Those of
+// other tables mean nothing to the short way: who has a cloud key waits no longer for what
+// needs none.
+func (s *settings) take(table, key, value string) bool {
+	text, isText := unquote(value)
+	isSwitch := value == "true" || value == "false"
+	switch table + "." + key {
+	case ".environment":
+		s.environment = text
+		return isText
+	case ".session_cache":
 		s.sessionCache = value == "true"
-	case key == "refresh":
-		period, err := time.ParseDuration(strings.Trim(value, `"`))
+		return isSwitch
+	case ".refresh":
+		period, err := time.ParseDuration(text)
 		s.refresh = period
-		return err == nil && period >= 0
-	default:
+		return isText && err == nil && period >= 0
+	case ".auto_sync":
+		return isSwitch
+	case ".keyring":
+		return isText && (text == "os" || text == "file")
+	case "[clouds].connect", "[clouds].timeout":
+		period, err := time.ParseDuration(text)
+		return isText && err == nil && period > 0
+	case "[clouds].allow":
+		return areScopes(value)
+	case ".remote", "[clouds].profile", "[clouds.endpoints].aws", "[clouds.endpoints].gcp", "[clouds.endpoints].azure":
+		return isText
+	}
+	return false
+}
+
+// unquote is the text of a value without escapes, on one line.
+func unquote(value string) (string, bool) {
+	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' || strings.ContainsAny(value[1:len(value)-1], `"\`) {
+		return "", false
+	}
+	return value[1 : len(value)-1], true
+}
+
+// areScopes says that a value is a list, on one line, of what a cloud's settings may allow.
+func areScopes(value string) bool {
+	inner, opened := strings.CutPrefix(value, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if !opened || !closed {
 		return false
+	}
+	if strings.Trim(inner, blanks) == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(inner, ",") {
+		text, ok := unquote(strings.Trim(part, blanks))
+		provider, scope, named := strings.Cut(text, ":")
+		if !ok || !named || scope == "" || provider != "aws" && provider != "gcp" && provider != "azure" {
+			return false
+		}
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	whole "github.com/secr/secr/cmd/internal/settings"
 	"github.com/secr/secr/vault/local"
 )
 
@@ -81,6 +82,63 @@ func TestOddSettingsAreTheLongWays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// oddLines are what the short way could take for something else than the long way does.
+func oddLines() []string {
+	return []string{
+		`environment = "a"`, `environment = "b"`, `environment = ""`, "environment\u00a0= \"a\"", "environment = \"a\"\u2003", "environment = \"a\"\r",
+		"environment = \"a\x01\"", "environment = \"a\tb\"", "environment = \"\xff\"", `environment = a`, `environment = true`, `environment = ["a"]`,
+		`"environment" = "a"`, `environment.x = "a"`, `Environment = "a"`, `environment == "a"`, `environment "a"`, `environment = "a" "b"`,
+		`session_cache = false`, `session_cache = true`, `session_cache = "false"`, `session_cache = False`, `session_cache = 0`,
+		`refresh = "1h"`, `refresh = 1h`, `refresh = "1h`, `refresh = ""1h""`, `refresh = "-1h"`, `refresh = ""`, `refresh = 0`, `refresh = "x"`,
+		`remote = "x"`, `remote = "x#y"`, `remote = "x" # "y"`, `remote = true`, `remote = ["x"]`, `remote = []`, `remote = """`, `remote = '''`, `"""`,
+		`keyring = "os"`, `keyring = "nowhere"`, `keyring = true`, `auto_sync = true`, `auto_sync = "true"`, `auto_sync = []`,
+		`[clouds]`, `[clouds.endpoints]`, `[ clouds ]`, `[[clouds]]`, `[clouds] # x`, `[clouds]connect = "3s"`, `[vault.x]`, `[other]`, `clouds.profile = "x"`,
+		`clouds = {}`, `allow = []`, `allow = ["aws:1"]`, `allow = ["aws:1",]`, `allow = ["aws:1",,"gcp:x"]`, `allow = [,]`, `allow = ["x"]`, `allow = "aws:1"`,
+		`allow = true`, `allow = [true]`, `allow = [["aws:1"]]`, `allow = [`, `]`, `connect = "3s"`, `connect = "x"`, `connect = "0s"`, `connect = ["3s"]`,
+		`timeout = "3s"`, `timeout = true`, `profile = "x"`, `profile = true`, `aws = "x"`, `aws = true`, `gcp = "y"`, `azure = ""`, `other = "x"`,
+		"# \u00e9", "# \xff", "# a\rb", "# \x00", "\ufeff", "\ufeff# x", "\v", "\u0085", "\t", "\r", ``, `=`, `= "x"`,
+	}
+}
+
+// sameSettings holds the short way against the long one: what it takes, the other takes and
+// understands alike.
+func sameSettings(t *testing.T, text string) {
+	t.Helper()
+	got, ok := parseSettings([]byte(text))
+	if !ok {
+		return
+	}
+	long, err := whole.Parse([]byte(text))
+	if err != nil {
+		t.Errorf("%q: the short way takes what the long way refuses: %v", text, err)
+		return
+	}
+	want := settings{environment: long.EnvironmentOf("x"), sessionCache: long.SessionCache, refresh: long.Refresh}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" {
+		t.Errorf("%q (-long +short):\n%s", text, diff)
+	}
+}
+
+// TestTheShortWayTakesNoSettingsThatTheLongWayRefuses, nor understands any otherwise.
+func TestTheShortWayTakesNoSettingsThatTheLongWayRefuses(t *testing.T) {
+	for _, a := range oddLines() {
+		sameSettings(t, a)
+		for _, b := range oddLines() {
+			sameSettings(t, a+"\n"+b)
+			sameSettings(t, "[clouds]\n"+a+"\n"+b+"\n")
+			sameSettings(t, "[clouds.endpoints]\n"+a+"\n"+b+"\n")
+		}
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	for _, line := range oddLines() {
+		f.Add(line)
+	}
+	f.Add("environment = \"a\"\n[clouds]\nallow = [\"aws:1\", \"gcp:x\"]\n[clouds.endpoints]\naws = \"x\"\n")
+	f.Fuzz(sameSettings)
 }
 
 func FuzzParse(f *testing.F) {
