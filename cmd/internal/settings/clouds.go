@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -42,17 +43,22 @@ func (t cloudsTable) check() (Clouds, error) {
 			return out, fmt.Errorf("%w: endpoints are for aws, gcp and azure", ErrInvalid)
 		}
 	}
-	for text, to := range map[string]*time.Duration{t.Connect: &out.Connect, t.Timeout: &out.Timeout} {
-		if text == "" {
-			continue
-		}
-		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
-			return out, fmt.Errorf(`%w: connect and timeout are durations such as "3s"`, ErrInvalid)
-		}
-		*to = d
+	var err1, err2 error
+	out.Connect, err1 = period(t.Connect)
+	out.Timeout, err2 = period(t.Timeout)
+	return out, cmp.Or(err1, err2)
+}
+
+// period is the time that a text says; 0 for none.
+func period(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
 	}
-	return out, nil
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf(`%w: connect and timeout are durations such as "3s"`, ErrInvalid)
+	}
+	return d, nil
 }
 
 // IsScope says whether text is an entry of Allow.

@@ -59,3 +59,15 @@ func TestAMisspeltSettingIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoTimesOfCloudsMayBeTheSame(t *testing.T) {
+	got, err := Parse([]byte("[clouds]\nconnect = \"5s\"\ntimeout = \"5s\"\n"))
+	if err != nil || got.Clouds.Connect != 5*time.Second || got.Clouds.Timeout != 5*time.Second {
+		t.Errorf("got %+v, %v", got.Clouds, err)
+	}
+	for _, text := range []string{"connect = \"x\"", "timeout = \"0s\"", "connect = \"-1s\"\ntimeout = \"5s\""} {
+		if _, err := Parse([]byte("[clouds]\n" + text)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
