@@ -37,10 +37,18 @@ func Memory(n int) []byte {
 // hundred thousand small objects, page faults are otherwise a third of the time where they
 // are dear. It takes a few milliseconds there, and does nothing when little is needed.
 func RoomForHeap(n int) {
-	const worthwhile = 16 << 20
+	const worthwhile, most, spare = 16 << 20, 256 << 20, 128 << 20
 	if n < worthwhile {
 		return
 	}
+	n = min(n, most)
+	// Go ends a program that doesn't get its memory. Where that is scarce (ulimit -v, no
+	// overcommit), the objects may still find theirs one by one.
+	probe, err := unix.Mmap(-1, 0, n+spare, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return
+	}
+	_ = unix.Munmap(probe)
 	_ = unix.Madvise(aligned(make([]byte, n), 2<<20), unix.MADV_HUGEPAGE)
 	runtime.GC() // gives those bytes back to the heap, and the advice stays
 }
