@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -134,5 +136,37 @@ func TestRefusalsOfAPushAreUnderstood(t *testing.T) {
 	err := explain(URL{}, []string{"remote: over its size limit", "error: failed to push some refs"}, porcelain, nil)
 	if KindOf(err) != Quota {
 		t.Errorf("%v is not a full quota", err)
+	}
+}
+
+// TestGitIsAskedWhereTheProjectMayHaveSomethingToLend, wherever git would find its settings.
+func TestGitIsAskedWhereTheProjectMayHaveSomethingToLend(t *testing.T) {
+	folder := t.TempDir()
+	real := filepath.Join(folder, "real", ".git")
+	if err := os.MkdirAll(filepath.Join(folder, "linked", "below"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(real, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, filepath.Join(folder, "linked", ".git")); err != nil {
+		t.Skip(err)
+	}
+	for text, want := range map[string]bool{
+		"[core]\n\tbare = false\n": false, "": false,
+		"[HTTP \"https://x/\"]\n\textraHeader = a\n": true, "[core][credential]\n": true, "[includeIf \"gitdir:/\"]\n\tpath = x\n": true,
+		"[extensions]\n\tworktreeConfig = true\n": true,
+	} {
+		if err := os.WriteFile(filepath.Join(real, "config"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, project := range []string{filepath.Dir(real), filepath.Join(folder, "linked"), filepath.Join(folder, "linked", "below")} {
+			if got := mayLend(project); got != want {
+				t.Errorf("%q in %s: %v", text, project, got)
+			}
+		}
+	}
+	if mayLend(folder) {
+		t.Error("git is asked where there is no repository")
 	}
 }

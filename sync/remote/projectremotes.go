@@ -59,7 +59,7 @@ func remoteSection(line string) string {
 func gitDir(folder string) (string, bool) {
 	for at := folder; ; at = filepath.Dir(at) {
 		git := filepath.Join(at, ".git")
-		if info, err := os.Lstat(git); err == nil {
+		if info, err := os.Stat(git); err == nil { // of a symbolic link too, as git does
 			if info.IsDir() {
 				return git, true
 			}
