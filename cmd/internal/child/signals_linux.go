@@ -54,6 +54,7 @@ func defaultSignals() error {
 
 // newborn is a thread that has not left a processor yet. Go makes threads with all signals
 // blocked; on a busy machine one may wait long for its first turn, and needn't be waited for.
+// The main thread is none of these: it may well be inside a handler before it ever waited.
 const newborn = "\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n"
 
 // handlerRunning tells whether a thread is inside one of Go's signal handlers. These run
@@ -63,6 +64,7 @@ func handlerRunning() bool {
 	if err != nil {
 		return false
 	}
+	main := strconv.Itoa(os.Getpid())
 	var buf [4096]byte
 	for _, t := range threads {
 		status, err := readSmall("/proc/self/task/"+t.Name()+"/status", buf[:])
@@ -74,7 +76,8 @@ func handlerRunning() bool {
 			continue
 		}
 		mask, err := strconv.ParseUint(string(line[:16]), 16, 64)
-		if err == nil && mask&(1<<(unix.SIGSEGV-1)) != 0 && !bytes.Contains(line, []byte(newborn)) {
+		born := t.Name() == main || !bytes.Contains(line, []byte(newborn))
+		if err == nil && mask&(1<<(unix.SIGSEGV-1)) != 0 && born {
 			return true
 		}
 	}
