@@ -161,9 +161,19 @@ func pointed(err error) string {
 	// In a project the file is its owner's to mend; what secr keeps itself is the user's.
 	file, ok := errors.AsType[*local.FileError](err)
 	if ok && errors.Is(err, local.ErrForeign) && filepath.Base(file.Path) != project.Name {
-		return fmt.Sprintf(`if it should be yours: sudo chown -R "$USER" %s`, file.Path)
+		return `if it should be yours: sudo chown -R "$USER" ` + word(file.Path)
 	}
 	return ""
+}
+
+// word is a path as a shell takes it for one word: hints are pasted, and folders may be
+// called anything.
+func word(path string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:"
+	if !strings.ContainsFunc(path, func(r rune) bool { return !strings.ContainsRune(plain, r) }) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // hinter is an error that knows the step that helps.

@@ -72,8 +72,9 @@ func TestTheNearestHintWins(t *testing.T) {
 		"secr doctor says what is wrong": &local.FileError{Path: "x", Err: local.ErrDamaged},
 		"secr ls --env staging":          &vault.NoSecretError{Environment: "staging", Name: "A"},
 		"secr history A --env staging":   Wrap(&vault.NoSecretError{Environment: "staging", Name: "A", Version: 9}, "x"),
-		`if it should be yours: sudo chown -R "$USER" /x`: &local.FileError{Path: "/x", Err: local.ErrForeign},
-		"work in a folder that is your own":               &local.FileError{Path: "/x/secr.toml", Err: local.ErrForeign},
+		`if it should be yours: sudo chown -R "$USER" /x`:                  &local.FileError{Path: "/x", Err: local.ErrForeign},
+		`if it should be yours: sudo chown -R "$USER" '/a b/$(x)/it'\''s'`: &local.FileError{Path: "/a b/$(x)/it's", Err: local.ErrForeign},
+		"work in a folder that is your own":                                &local.FileError{Path: "/x/secr.toml", Err: local.ErrForeign},
 	} {
 		if diff := cmp.Diff(want, Of(err).Hint); diff != "" {
 			t.Error(diff)
