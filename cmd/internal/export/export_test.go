@@ -147,6 +147,9 @@ func TestAValueThatAFormatCannotHoldIsNamed(t *testing.T) {
 			t.Errorf("%s: got %v", format, err)
 		}
 	}
+	if _, err := Write(Options{Format: "k8s", Object: "a\xff"}, nil); err == nil {
+		t.Error("a name that isn't text was changed into another")
+	}
 	if _, err := Write(Options{Format: "xml"}, nil); !errors.Is(err, ErrFormat) {
 		t.Errorf("got %v", err)
 	}

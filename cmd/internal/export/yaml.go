@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The two YAML documents that secr writes are maps of quoted texts, so they need no
@@ -32,6 +33,9 @@ func writeYAML(variables []Variable) ([]byte, error) {
 func writeKubernetes(object string, variables []Variable) ([]byte, error) {
 	if object == "" {
 		return nil, errors.New("a Kubernetes secret needs a name: --name")
+	}
+	if !utf8.ValidString(object) {
+		return nil, errors.New("the name of a Kubernetes secret is text: --name")
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\ntype: Opaque\ndata:", yamlQuoted(object))
