@@ -46,7 +46,10 @@ func checkFolder(folder string) error {
 		case err != nil:
 			return err
 		case d.IsDir():
-			return canWrite(path)
+			if err := canWrite(path); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return filepath.SkipDir // another command has removed it
 		case !d.Type().IsRegular():
 			return nil
 		}
