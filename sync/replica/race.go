@@ -13,7 +13,7 @@ import (
 // who lost once, so that nobody starves: a newcomer leaves the others a head start, which
 // is as long as a try takes, as that is when they can win.
 func pause(attempt int, took time.Duration) time.Duration {
-	most := max(took, 80*time.Millisecond) >> min(attempt-1, 4)
+	most := min(max(took, 80*time.Millisecond), 2*time.Second) >> min(attempt-1, 4)
 	return rand.N(max(most, 5*time.Millisecond))
 }
 

@@ -39,8 +39,8 @@ type Options struct {
 	URL       remote.URL
 	Branch    string // full name of the ref; empty is [Branch]
 	Clock     func() time.Time
-	// Patience is for how long a lost race is run again; 0 is two minutes, and a hundred
-	// times however long that takes.
+	// Patience is for how long a lost race is run again; 0 is two minutes, or as long as a
+	// hundred tries take, up to ten.
 	Patience time.Duration
 	Limits   remote.Limits
 	// Decide answers what the plan asks; nil leaves everything undecided.
@@ -107,25 +107,37 @@ func (r *Replica) Pull(ctx context.Context) (Result, error) { return r.repeat(ct
 // decision. It is what can be done in the background.
 func (r *Replica) Fetch(ctx context.Context) (Result, error) { return r.repeat(ctx, fetchOnly) }
 
+// longest is how many times its patience a race is run for the sake of tries.
+const longest = 5
+
 func (r *Replica) repeat(ctx context.Context, m mode) (Result, error) {
-	begin := time.Now()
+	patience, limit := time.After(r.o.Patience), time.After(longest*r.o.Patience)
+	patient := true
 	s := stall{most: r.o.Patience / 6}
 	for attempt := 1; ; attempt++ {
-		started := time.Now()
+		started := r.o.Clock()
 		result, err := r.once(ctx, m)
 		result.Attempts = attempt
-		switch {
-		case !lostRace(err):
+		if !lostRace(err) {
 			return result, err
-		case s.lasts(result.Remote, err):
+		}
+		if s.lasts(result.Remote, err) {
 			return result, locked(err)
-		case attempt >= r.tries && time.Since(begin) > r.o.Patience:
+		}
+		select {
+		case <-patience:
+			patient = false
+		default:
+		}
+		if !patient && attempt >= r.tries {
 			return result, err
 		}
 		select {
+		case <-limit:
+			return result, err
 		case <-ctx.Done():
 			return result, context.Cause(ctx)
-		case <-time.After(pause(attempt, time.Since(started))):
+		case <-time.After(pause(attempt, r.o.Clock().Sub(started))):
 		}
 	}
 }
