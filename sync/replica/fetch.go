@@ -59,6 +59,7 @@ func (r *Replica) fetch(ctx context.Context) (there, error) {
 	if err := q.Commit(ctx); err != nil {
 		return there{}, errors.Join(err, q.Discard())
 	}
+	r.judged = theirs
 	// Who only reads gets a pack at each fetch. If this fails, the next one tries again.
 	_ = r.vault.Repo().Maintain(ctx, repo.Maintenance{})
 	return there{head: theirs.Head(), state: theirs}, r.writePin(theirs.Head())
@@ -151,6 +152,9 @@ func (r *Replica) start(from *repo.Repo, tip remote.Hash) *chain.State {
 	for at := tip; ; {
 		if at == here.Head().ID {
 			return here
+		}
+		if r.judged != nil && at == r.judged.Head().ID {
+			return r.judged
 		}
 		if shared != nil && at == shared.Head().ID {
 			return shared

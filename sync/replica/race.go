@@ -9,13 +9,19 @@ import (
 	"github.com/secr/secr/vault/chain"
 )
 
-// pause is how long a loser waits before he tries again. Who lost often waits less than
-// who lost once, so that nobody starves: a newcomer leaves the others a head start, which
-// is as long as a try takes, as that is when they can win.
+// pause is how long a loser waits before he tries again: up to twice as long as a try
+// took. With many losers most of them then leave the machine and the host to a few, whose
+// tries are short enough to win; without it all tries get longer and the one who won last,
+// who needs to fetch nothing, wins again. Who lost often waits half as long.
 func pause(attempt int, took time.Duration) time.Duration {
-	most := min(max(took, 80*time.Millisecond), 2*time.Second) >> min(attempt-1, 4)
-	return rand.N(max(most, 5*time.Millisecond))
+	most := 2 * min(max(took, 40*time.Millisecond), 2*time.Second)
+	if attempt >= oftenLost {
+		most /= 2
+	}
+	return rand.N(most)
 }
+
+const oftenLost = 8
 
 // stallTries is how often a push must have failed before it counts as stalled.
 const stallTries = 3

@@ -54,6 +54,7 @@ type Replica struct {
 	place local.Vault
 
 	tries     int          // how often a race is run at least
+	judged    *chain.State // what the remote had at the last try: who lost often needn't judge it all again
 	last      *chain.State // what the cache has, once read or written
 	repairing bool         // a person acts: evidence is kept whatever its size
 }
