@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -67,7 +68,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	err = cmd.Wait()
 	<-done
 	ts.Check(os.WriteFile(ts.MkAbs(ts.Getenv("WORK")+"/screen"), []byte(screen.text()), 0o600))
-	if code := strconv.Itoa(cmd.ProcessState.ExitCode()); code != args[0] {
+	if code := strconv.Itoa(shellCode(cmd.ProcessState)); code != args[0] {
 		ts.Fatalf("exit code %s, want %s (%v)\n%s", code, args[0], err, screen.text())
 	}
 }
@@ -155,4 +156,13 @@ func environment(ts *testscript.TestScript) []string {
 		}
 	}
 	return out
+}
+
+// shellCode is what a shell would say: Ctrl-C between two questions, where the terminal is
+// not raw, ends a process by the signal.
+func shellCode(s *os.ProcessState) int {
+	if status, ok := s.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return s.ExitCode()
 }

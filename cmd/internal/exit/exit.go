@@ -185,7 +185,7 @@ func Of(err error) Report {
 	if errors.As(err, &status) {
 		return Report{Code: Code(status), Silent: true}
 	}
-	r := Report{Code: Failed, What: strings.ReplaceAll(err.Error(), "\n", "; ")} // joined errors stand on lines
+	r := Report{Code: Failed, What: err.Error()}
 	if row, ok := find(err); ok {
 		r.Code, r.Hint = row.code, row.hint
 	}

@@ -132,9 +132,3 @@ func TestCodesAreWhatScriptsRelyOn(t *testing.T) {
 		t.Error(diff)
 	}
 }
-
-func TestJoinedErrorsAreOneLine(t *testing.T) {
-	if diff := cmp.Diff("one; two", Of(errors.Join(errors.New("one"), errors.New("two"))).What); diff != "" {
-		t.Error(diff)
-	}
-}
