@@ -24,6 +24,9 @@ type there struct {
 	state   *chain.State // nil if the head is in this machine's own chain
 }
 
+// own reports whether the remote has nothing that this machine's chain doesn't have.
+func (t there) own() bool { return !t.nothing && t.state == nil }
+
 // fetch brings the remote's head, verified and in the vault's repository. A head that is
 // not in the own chain is pinned.
 func (r *Replica) fetch(ctx context.Context) (there, error) {

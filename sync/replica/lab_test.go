@@ -26,6 +26,7 @@ type lab struct {
 	dir   string // the host's bare repository
 	url   remote.URL
 	clock time.Time
+	began time.Time // when the clock began to go on; zero is that it stands
 	// transport makes the way to the host; nil is the built-in one.
 	transport func() remote.Transport
 }
@@ -39,6 +40,14 @@ func newLab(t testing.TB) *lab {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// now is what the lab's clock shows.
+func (l *lab) now() time.Time {
+	if l.began.IsZero() {
+		return l.clock
+	}
+	return l.clock.Add(time.Since(l.began))
 }
 
 // machine is one person's machine.
@@ -82,7 +91,7 @@ func (m *machine) options(id string) vault.Options {
 	return vault.Options{
 		Home: m.home, ID: id,
 		Seed:  func(context.Context) (keys.Seed, error) { return m.seed, nil },
-		Clock: func() time.Time { return m.l.clock },
+		Clock: m.l.now,
 	}
 }
 
@@ -100,7 +109,7 @@ func (m *machine) client(v *vault.Vault) *client {
 
 // deciding answers the plan's questions.
 func (c *client) deciding(decide func(replay.Question) replay.Decision) *client {
-	c.r = replica.New(replica.Options{Vault: c.v, Transport: c.transport, URL: c.l.url, Clock: func() time.Time { return c.l.clock }, Decide: decide})
+	c.r = replica.New(replica.Options{Vault: c.v, Transport: c.transport, URL: c.l.url, Clock: c.l.now, Decide: decide})
 	return c
 }
 
@@ -156,7 +165,7 @@ func (m *machine) clone() *client {
 func (m *machine) tryClone(o replica.CloneOptions) (*vault.Vault, error) {
 	id := o.Vault.ID
 	o.Vault = m.options(id)
-	o.Transport, o.URL, o.Clock = m.transport, m.l.url, func() time.Time { return m.l.clock }
+	o.Transport, o.URL, o.Clock = m.transport, m.l.url, m.l.now
 	return replica.Clone(m.l.t.Context(), o)
 }
 

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -22,6 +23,41 @@ func pause(attempt int, took time.Duration) time.Duration {
 }
 
 const oftenLost = 8
+
+const (
+	crowdAge   = 10 * time.Second // within which changes of two devices are a crowd
+	crowdDepth = 8                // changes that are looked at
+)
+
+// crowded reports whether this device won the last race, just now, and has more to
+// publish, while others publish too.
+func crowded(here *chain.State, tip chain.Head, now time.Time) bool {
+	own, _ := here.Link(here.Head().Seq)
+	for seq := tip.Seq; seq > 0 && seq+crowdDepth > tip.Seq; seq-- {
+		link, ok := here.Link(seq)
+		switch {
+		case !ok, tip == here.Head(), now.Sub(time.Unix(link.Time, 0)) > crowdAge:
+			return false
+		case link.Device != own.Device:
+			return seq != tip.Seq
+		}
+	}
+	return false
+}
+
+// giveWay waits for about as long as a try of others takes. Who won the last race needs to
+// fetch nothing: without it he would win the next one too, and so on until he has nothing
+// more to say. One look at the remote is a quarter of a try, or less; it seems to take no
+// time if somebody else had looked already.
+func giveWay(ctx context.Context, look time.Duration) error {
+	look = min(max(look, 100*time.Millisecond), time.Second)
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(2*look + rand.N(4*look+1)):
+		return nil
+	}
+}
 
 // stallTries is how often a push must have failed before it counts as stalled.
 const stallTries = 3

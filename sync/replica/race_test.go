@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -53,6 +54,7 @@ func race(t *testing.T, host *remotetest.Host, which string, clones, changes int
 	for _, c := range all {
 		c.sync() // so that everybody knows who reads
 	}
+	l.began = time.Now() // pauses depend on how long things take
 	ends := make([]time.Duration, clones)
 	start := time.Now()
 	var wg sync.WaitGroup
@@ -80,6 +82,44 @@ func race(t *testing.T, host *remotetest.Host, which string, clones, changes int
 			t.Error("a clone ended elsewhere")
 		}
 	}
+}
+
+// counting counts how often the remote was looked at.
+type counting struct {
+	remote.Transport
+	looks int
+}
+
+func (c *counting) Fetch(ctx context.Context, f remote.Fetch) (remote.Hash, error) {
+	c.looks++
+	return c.Transport.Fetch(ctx, f)
+}
+
+// TestWhoWonGivesWay: who published last looks again before publishing more, while others
+// publish too.
+func TestWhoWonGivesWay(t *testing.T) {
+	l := newLab(t)
+	ana := l.found()
+	host := &counting{Transport: ana.transport}
+	ana.transport = host
+	ana.deciding(nil)
+	bob := ana.join("bob", policy.Developer)
+	change := func(c *client, name string, want int) {
+		t.Helper()
+		host.looks = 0
+		c.set(name, "x")
+		if c.sync(); host.looks != want {
+			t.Errorf("%s: the remote was looked at %d times, want %d", name, host.looks, want)
+		}
+	}
+	change(ana, "ALONE", 1)
+	change(ana, "ALONE_STILL", 1)
+	change(bob, "FROM_BOB", 0)
+	change(ana, "AFTER_BOB", 1)
+	change(ana, "AGAIN", 2)
+	l.clock = l.clock.Add(time.Minute)
+	change(ana, "MUCH_LATER", 1)
+	change(ana, "NOT_IN_A_CROWD", 1)
 }
 
 // tryChange sets a secret and shares it.

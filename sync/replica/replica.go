@@ -153,7 +153,13 @@ func (r *Replica) once(ctx context.Context, m mode) (Result, error) {
 	if err := r.vault.Refresh(ctx); err != nil {
 		return Result{}, err
 	}
+	started := r.o.Clock()
 	there, err := r.fetch(ctx)
+	if err == nil && m == both && there.own() && crowded(r.vault.State(), there.head, r.o.Clock()) {
+		if err = giveWay(ctx, r.o.Clock().Sub(started)); err == nil {
+			there, err = r.fetch(ctx)
+		}
+	}
 	if err != nil {
 		return Result{}, err
 	}
