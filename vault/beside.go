@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/secr/secr/policy"
@@ -169,20 +167,4 @@ func (v *Vault) Replace(ctx context.Context, from chain.Head, to *chain.State) e
 	}
 	v.ring = v.ring.fork()
 	return v.moveHead(ctx, to, nil)
-}
-
-// CopyCache gives the cached form of this vault's state, if s is that state, a second
-// place. It saves writing the same once more.
-func (v *Vault) CopyCache(s *chain.State, to string) error {
-	if v.state != s {
-		return ErrMoved
-	}
-	aside := to + ".new"
-	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Link(v.cachePath(), aside); err != nil {
-		return err
-	}
-	return os.Rename(aside, to)
 }

@@ -52,33 +52,6 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// cacheLimit bounds the file of the verified state: larger is damage.
-const cacheLimit = 1 << 30
-
-func (v *Vault) cachePath() string { return filepath.Join(v.local.Cache(), "state") }
-
-// cached is the verified state of an earlier run; nil when there is none, or a
-// damaged one.
-func (v *Vault) cached() *chain.State {
-	data, err := local.ReadFile(v.cachePath(), cacheLimit)
-	if err != nil {
-		return nil
-	}
-	s, err := chain.Decode(data, func(id [20]byte) ([]byte, error) { return v.repo.Blob(id) })
-	if err != nil || s.VaultID() != v.ID() {
-		return nil
-	}
-	return s
-}
-
-// writeCache keeps a verified state. It is a cache: a folder that can't be written
-// costs time at the next run, and nothing else.
-func (v *Vault) writeCache(s *chain.State) {
-	if data, err := s.Encode(); err == nil {
-		_ = v.writeCached(v.cachePath(), data)
-	}
-}
-
 // Verify returns the state that a commit leaves, with every change since the head
 // of base checked; since the founding change when base is nil or when the commit
 // does not descend from it. It reads a repository, perhaps a quarantine, and changes

@@ -14,7 +14,6 @@ import (
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/local"
 	"github.com/secr/secr/vault/repo"
-	"github.com/secr/secr/vault/snapshot"
 )
 
 // there is what a remote has.
@@ -235,21 +234,14 @@ func (r *Replica) stateAt(ctx context.Context, theirs *chain.State, seq uint64) 
 	return vault.Verify(ctx, r.vault.Repo(), base, link.ID)
 }
 
-// maxShared bounds the cached state: larger is damage.
-const maxShared = 1 << 30
-
 // shared is the last state that this machine and the remote both had, from the cache; nil
 // when it isn't there. It only saves time.
 func (r *Replica) shared() *chain.State {
 	if r.last != nil && contains(r.vault.State(), r.last) {
 		return r.last
 	}
-	data, err := local.ReadFile(r.sharedPath(), maxShared)
-	if err != nil {
-		return nil
-	}
-	s, err := chain.Decode(data, func(id [20]byte) ([]byte, error) { return r.vault.Repo().Blob(id) })
-	if err != nil || s.VaultID() != r.vault.ID() || !contains(r.vault.State(), s) {
+	s := r.vault.ReadCache(r.sharedPath())
+	if s == nil || !contains(r.vault.State(), s) {
 		return nil
 	}
 	r.last = s
@@ -262,11 +254,7 @@ func (r *Replica) remember(s *chain.State) {
 	if r.last != nil && r.last.Head().Sum == s.Head().Sum {
 		return
 	}
-	if r.vault.CopyCache(s, r.sharedPath()) == nil {
-		r.last = s
-		return
-	}
-	if data, err := s.Encode(); err == nil && snapshot.WriteFile(r.sharedPath(), data) == nil {
+	if r.vault.CopyCache(s, r.sharedPath()) == nil || r.vault.WriteCache(s, r.sharedPath()) == nil {
 		r.last = s
 	}
 }

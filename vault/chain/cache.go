@@ -11,37 +11,39 @@ import (
 
 // cacheMagic begins a cached state. Another layout gets another number, and is then
 // rebuilt by whoever meets it.
-const cacheMagic = "secr/1 state cache 3\n"
+const cacheMagic = "secr/1 state cache 4\n"
 
 const maxDepth = 8 // folders in each other; the vault's tree has 6
 
 // Encode writes a state for this machine's own cache. Decode reads it back. The bytes are
 // derived, are not a format of the vault, and must not come from anywhere else: reading
 // them back is trusting them. The files of members are left out: there may be thousands,
-// and most who open a vault need one or two.
-func (s *State) Encode() ([]byte, error) {
+// and most who open a vault need one or two. So are older links: they are given to keep,
+// a page at a time under its SHA-256, unless they lie there already.
+func (s *State) Encode(keep func(sum [32]byte, links []byte) error) ([]byte, error) {
 	founding, err := s.founding.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	room := 1<<16 + int(s.log.len())*linkSize + 160*s.root.size.files // growing it would copy it many times
+	if err := s.log.keep(keep); err != nil {
+		return nil, err
+	}
+	room := 1<<16 + len(s.log.pages)*cachedPage + 160*s.root.size.files // growing it would copy it many times
 	b := append(make([]byte, 0, room), cacheMagic...)
 	b = append(b, make([]byte, sha256.Size)...)
 	b = appendBytes(b, founding)
 	b = appendBytes(b, s.policy.Encode())
-	b = binary.AppendUvarint(b, s.log.len())
-	b = s.log.encode(b)
+	b = appendLog(b, s.log)
 	b = appendDir(b, s.root)
 	sum := sha256.Sum256(b[len(cacheMagic)+sha256.Size:])
 	copy(b[len(cacheMagic):], sum[:])
 	return b, nil
 }
 
-// Decode reads what Encode wrote, and keeps data. blob reads the content of a file by its
-// git id, for the members' files when they are first asked for; what it returns is checked
-// against the SHA-256 in the state. An error is an *Error of class Damaged: the caller
-// makes the state again from the chain.
-func Decode(data []byte, blob func(id [20]byte) ([]byte, error)) (*State, error) {
+// Decode reads what Encode wrote, and keeps data. The store has what was left out, for
+// when it is first asked for. An error is an *Error of class Damaged: the caller makes the
+// state again from the chain.
+func Decode(data []byte, store Store) (*State, error) {
 	body, ok := bytes.CutPrefix(data, []byte(cacheMagic))
 	if !ok || len(body) < sha256.Size {
 		return nil, damaged("not a state cache of this program")
@@ -50,7 +52,7 @@ func Decode(data []byte, blob func(id [20]byte) ([]byte, error)) (*State, error)
 		return nil, damaged("its checksum is wrong")
 	}
 	r := &cacheReader{rest: body[sha256.Size:]}
-	s := r.state(blob)
+	s := r.state(store)
 	if r.bad || len(r.rest) > 0 {
 		return nil, damaged("its bytes are in disorder")
 	}
@@ -59,6 +61,19 @@ func Decode(data []byte, blob func(id [20]byte) ([]byte, error)) (*State, error)
 
 func damaged(what string) *Error {
 	return &Error{Class: Damaged, Rule: "cache", What: "the cached state is of no use: " + what}
+}
+
+// cachedPage is the size of what a cached state has of a page: its sum, and where each of
+// its operations starts.
+const cachedPage = sha256.Size + pageLinks*len(opStart{})
+
+// appendLog writes how many pages there are, each page, and the links that are on none.
+func appendLog(b []byte, l *chainLog) []byte {
+	b = binary.AppendUvarint(b, uint64(len(l.pages)))
+	for _, p := range l.pages {
+		b = append(append(b, p.sum[:]...), p.ops...)
+	}
+	return appendBytes(b, l.newest())
 }
 
 func appendBytes(b, data []byte) []byte {
@@ -121,25 +136,41 @@ type cacheReader struct {
 	bad  bool
 }
 
-func (r *cacheReader) state(blob func([20]byte) ([]byte, error)) *State {
+func (r *cacheReader) state(store Store) *State {
 	s := new(State)
 	founding := r.bytes()
 	encoded := r.bytes()
-	n := r.count(linkSize)
-	s.log = &chainLog{n: uint64(n), base: r.take(n * linkSize)}
+	s.log = r.log(store)
 	s.root = new(dir)
 	r.dir(s.root)
-	if r.bad || n == 0 || !s.root.sound(0) {
+	if r.bad || !s.root.sound(0) {
 		r.bad = true
 		return nil
 	}
 	s.vault = keys.VaultID(founding)
 	var err1, err2 error
 	s.founding, err1 = policy.ParseFounding(founding)
-	s.policy, err2 = policy.Decode(encoded, s.root.reader(blob))
+	s.policy, err2 = policy.Decode(encoded, s.root.reader(store.Blob))
 	r.bad = err1 != nil || err2 != nil
 	s.ops = ops{base: newBaseOps(s.log)}
 	return s
+}
+
+// log reads what appendLog wrote.
+func (r *cacheReader) log(store Store) *chainLog {
+	l := &chainLog{store: store}
+	pages := make([]page, r.count(cachedPage))
+	for i := range pages {
+		pages[i].kept = true
+		copy(pages[i].sum[:], r.take(sha256.Size))
+		pages[i].ops = r.take(pageLinks * len(opStart{}))
+		l.pages = append(l.pages, &pages[i])
+	}
+	links := r.bytes()
+	r.bad = r.bad || len(links) == 0 || len(links)%linkSize != 0 || len(links) > pageLinks*linkSize
+	l.setNewest(links)
+	l.n = l.paged() + uint64(len(links)/linkSize)
+	return l
 }
 
 // reader reads files under d by their path, and checks what it gets.

@@ -55,33 +55,61 @@ func difference(a, b view) string {
 	return cmp.Diff(a, b)
 }
 
+// shelf keeps pages of links, as a cache folder does.
+type shelf map[[32]byte][]byte
+
+func (s shelf) keep(sum [32]byte, links []byte) error {
+	s[sum] = links
+	return nil
+}
+
+func (s shelf) page(sum [32]byte) ([]byte, error) {
+	if links, ok := s[sum]; ok {
+		return links, nil
+	}
+	return nil, errors.New("no such page")
+}
+
 func encoded(t testing.TB, s *chain.State) []byte {
 	t.Helper()
-	data, err := s.Encode()
+	return shelf{}.encoded(t, s)
+}
+
+func (p shelf) encoded(t testing.TB, s *chain.State) []byte {
+	t.Helper()
+	data, err := s.Encode(p.keep)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return data
 }
 
-// blobs reads what the changes of a world brought.
-func blobs(w *chaintest.World) func([20]byte) ([]byte, error) {
-	return func(id [20]byte) ([]byte, error) {
-		for _, c := range w.Changes {
-			for _, t := range c.Touched {
-				if t.New != nil && t.New.Hash == id {
-					return t.New.Data, nil
-				}
+// store has what the changes of a world brought, and the pages of a shelf.
+func store(w *chaintest.World, pages shelf) chain.Store {
+	blobs, commits := map[[20]byte][]byte{}, map[[20]byte][]byte{}
+	for _, c := range w.Changes {
+		commits[c.ID] = c.Raw
+		for _, t := range c.Touched {
+			if t.New != nil {
+				blobs[t.New.Hash] = t.New.Data
 			}
 		}
-		return nil, errors.New("no such blob")
 	}
+	find := func(in map[[20]byte][]byte) func([20]byte) ([]byte, error) {
+		return func(id [20]byte) ([]byte, error) {
+			if data, ok := in[id]; ok {
+				return data, nil
+			}
+			return nil, errors.New("no such object")
+		}
+	}
+	return chain.Store{Page: pages.page, Commit: find(commits), Blob: find(blobs)}
 }
 
 func TestCachedStateIsTheState(t *testing.T) {
 	w, ben, _ := story(t)
 	for i, s := range w.States {
-		back, err := chain.Decode(encoded(t, s), blobs(w))
+		back, err := chain.Decode(encoded(t, s), store(w, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +141,7 @@ func TestDamagedCacheIsRefused(t *testing.T) {
 	data := encoded(t, w.State)
 	refused := func(what string, data []byte) {
 		t.Helper()
-		_, err := chain.Decode(data, blobs(w))
+		_, err := chain.Decode(data, store(w, nil))
 		if !errors.Is(err, &chain.Error{Class: chain.Damaged}) {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -152,7 +180,7 @@ func TestDisorderUnderARightChecksumIsRefusedAtOnce(t *testing.T) {
 func walkDecoded(t *testing.T, magic, body []byte) bool {
 	t.Helper()
 	sum := sha256.Sum256(body)
-	s, err := chain.Decode(slices.Concat(magic, sum[:], body), func([20]byte) ([]byte, error) { return nil, errors.New("no blobs here") })
+	s, err := chain.Decode(slices.Concat(magic, sum[:], body), store(&chaintest.World{}, nil))
 	if err != nil {
 		if !errors.Is(err, &chain.Error{Class: chain.Damaged}) {
 			t.Fatalf("%v", err)

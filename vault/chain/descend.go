@@ -1,6 +1,9 @@
 package chain
 
-import "fmt"
+import (
+	"fmt"
+	"sort"
+)
 
 // CheckDescends says that p is the head of s or a change before it. Everybody who has
 // seen a change, or was told of one (a pin, a floor, a lock, an invite), refuses a chain
@@ -24,8 +27,14 @@ func (s *State) CheckDescends(p Point) error {
 // Common is the number of the last change that two chains have in common, 0 if none. Two
 // heads of one vault that both have more than it are a fork.
 func Common(a, b *State) uint64 {
-	// Equal sums mean equal chains up to there, so that the place can be halved for.
-	low, high := uint64(0), min(a.log.len(), b.log.len())
+	// Equal sums mean equal chains up to there, so that the place can be halved for: first
+	// by pages, which need not be read for that.
+	pages := min(len(a.log.pages), len(b.log.pages))
+	same := sort.Search(pages, func(i int) bool { return a.log.pages[i].sum != b.log.pages[i].sum })
+	low, high := uint64(same)*pageLinks, min(a.log.len(), b.log.len())
+	if same < pages {
+		high = low + pageLinks - 1
+	}
 	for low < high {
 		middle := (low + high + 1) / 2
 		if a.log.at(middle).Sum == b.log.at(middle).Sum {

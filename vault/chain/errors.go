@@ -32,6 +32,9 @@ const (
 	NewerFormat Class = "newer-format"
 	// Damaged says that a cached state can't be used. It is no verdict on the vault.
 	Damaged Class = "damaged"
+	// Lost says that the repository no longer has a change that was verified before. It is
+	// no verdict on the vault either.
+	Lost Class = "lost"
 )
 
 // An Error is the verdict on a change that is not valid.
@@ -65,6 +68,8 @@ func (e *Error) Hint() string {
 		return "nothing was taken over; ask a colleague for his head, and see it with \"secr audit verify\""
 	case Damaged:
 		return "the cache is rebuilt from the vault by itself"
+	case Lost:
+		return "the vault's repository on this machine is damaged: put its folder back from a backup, or move it away and run \"secr clone\""
 	default:
 		return "nothing was taken over; see it with \"secr audit verify\", put the branch right with \"secr sync --repair\""
 	}

@@ -189,13 +189,12 @@ func (j *judgement) records(yield func(touched) bool) {
 // state is the state that the change leaves.
 func (j *judgement) state() *State {
 	c := j.change
-	link := Link{ID: j.ownID, Sum: j.sum, Time: c.Time, Op: c.Op, Device: c.Author.Device}
 	return &State{
 		vault:    j.vault,
 		founding: j.founding,
 		policy:   j.policy,
 		root:     j.root,
-		log:      j.old.log.append(link),
+		log:      j.old.log.append(linkOf(c, j.ownID, j.sum)),
 		ops:      j.old.ops.with(c.Op, c.Seq),
 	}
 }

@@ -26,6 +26,11 @@ type Link struct {
 // Point is the place of the link in a chain.
 func (l Link) Point() Point { return Point{Seq: l.Seq, Sum: l.Sum} }
 
+// linkOf is the link of a change whose raw commit has that git id and SHA-256.
+func linkOf(c change.Change, id [20]byte, sum [32]byte) Link {
+	return Link{Seq: c.Seq, ID: id, Sum: sum, Time: c.Time, Op: c.Op, Device: c.Author.Device}
+}
+
 // A Point names one change by its number and SHA-256. It is what a floor, a lock and a
 // pin are made of: with it, everything before the change is fixed too.
 type Point struct {
@@ -58,16 +63,18 @@ const (
 	linkDevice = linkOp + 16
 	linkSize   = linkDevice + 26
 
-	blockSize = 32 // links a block
+	blockLinks = 32 // links a block
+	pageBlocks = 4  // blocks a page
 )
 
 // chainLog is the links of a chain, the first one first. It is never changed: appending
-// makes a new log that shares all but the tail. Its parts hold links back to back.
+// makes a new log that shares all but the tail. Blocks and tail hold links back to back.
 type chainLog struct {
 	n      uint64
-	base   []byte   // the links that were decoded, if any
-	blocks [][]byte // after base, blockSize links each
-	tail   []byte   // after the blocks, fewer
+	pages  []*page  // pageLinks links each
+	blocks [][]byte // after the pages, blockLinks links each, pageBlocks at most
+	tail   []byte   // after the blocks, fewer; with the blocks, one link at least
+	store  Store    // where pages are that were left out
 }
 
 func (l *chainLog) len() uint64 { return l.n }
@@ -79,33 +86,43 @@ func (l *chainLog) at(seq uint64) Link { return readLink(seq, l.bytes(seq)) }
 func (l *chainLog) op(seq uint64) change.Op { return change.Op(l.bytes(seq)[linkOp:linkDevice]) }
 
 func (l *chainLog) bytes(seq uint64) []byte {
-	i, inBase := seq-1, uint64(len(l.base)/linkSize)
-	if i < inBase {
-		return l.base[i*linkSize:][:linkSize]
+	i := seq - 1
+	if n := i / pageLinks; n < uint64(len(l.pages)) {
+		return l.page(int(n))[i%pageLinks*linkSize:][:linkSize]
 	}
-	i -= inBase
+	i -= l.paged()
 	block := l.tail
-	if n := i / blockSize; n < uint64(len(l.blocks)) {
+	if n := i / blockLinks; n < uint64(len(l.blocks)) {
 		block = l.blocks[n]
 	}
-	return block[i%blockSize*linkSize:][:linkSize]
+	return block[i%blockLinks*linkSize:][:linkSize]
 }
 
+// paged is how many links are on pages.
+func (l *chainLog) paged() uint64 { return uint64(len(l.pages)) * pageLinks }
+
 func (l *chainLog) append(link Link) *chainLog {
-	made := &chainLog{n: l.n + 1, base: l.base, blocks: l.blocks}
+	made := &chainLog{n: l.n + 1, pages: l.pages, blocks: l.blocks, store: l.store}
+	if len(l.blocks) == pageBlocks {
+		made.pages, made.blocks = append(slices.Clip(l.pages), newPage(slices.Concat(l.blocks...))), nil
+	}
 	made.tail = appendLink(append(make([]byte, 0, len(l.tail)+linkSize), l.tail...), link)
-	if len(made.tail) == blockSize*linkSize {
-		made.blocks, made.tail = append(slices.Clip(l.blocks), made.tail), nil
+	if len(made.tail) == blockLinks*linkSize {
+		made.blocks, made.tail = append(slices.Clip(made.blocks), made.tail), nil
 	}
 	return made
 }
 
-func (l *chainLog) encode(b []byte) []byte {
-	b = append(b, l.base...)
-	for _, block := range l.blocks {
-		b = append(b, block...)
+// newest is the links that are on no page, back to back.
+func (l *chainLog) newest() []byte { return append(slices.Concat(l.blocks...), l.tail...) }
+
+// setNewest is newest in a log that has only pages. It keeps links.
+func (l *chainLog) setNewest(links []byte) {
+	const block = blockLinks * linkSize
+	for len(links) >= block {
+		l.blocks, links = append(l.blocks, links[:block:block]), links[block:]
 	}
-	return append(b, l.tail...)
+	l.tail = links
 }
 
 func appendLink(b []byte, l Link) []byte {
@@ -128,35 +145,68 @@ type ops struct {
 	lists *[16]*[16][]opSeq
 }
 
-// baseOps finds the operations of a log that was decoded. Most who open a vault ask for
-// none, and a change asks for one: so the log is gone through, and indexed only when many
-// are asked for.
+// baseOps finds the operations of a log that was decoded, by their first bytes, so that
+// pages stay where they are. Most who open a vault ask for no operation, and a change asks
+// for one: so the first bytes are gone through, and indexed only when many are asked for.
 type baseOps struct {
 	log   *chainLog
 	asked atomic.Int32
-	index func() ops // made once
+	index func() map[opStart][]uint64 // made once
 }
 
 // fewOps is how many operations are looked for without an index.
 const fewOps = 16
 
 func newBaseOps(l *chainLog) *baseOps {
-	return &baseOps{log: l, index: sync.OnceValue(func() ops { return opsOf(l) })}
+	return &baseOps{log: l, index: sync.OnceValue(func() map[opStart][]uint64 {
+		made := make(map[opStart][]uint64, l.len())
+		for seq, start := range l.opStarts {
+			made[start] = append(made[start], seq)
+		}
+		return made
+	})}
 }
 
 func (b *baseOps) find(op change.Op) uint64 {
 	if b == nil {
 		return 0
 	}
+	start := opStart(op[:])
 	if b.asked.Load() >= fewOps || b.asked.Add(1) > fewOps {
-		return b.index().find(op)
+		for _, seq := range b.index()[start] {
+			if b.log.op(seq) == op {
+				return seq
+			}
+		}
+		return 0
 	}
-	for seq := uint64(1); seq <= b.log.len(); seq++ {
-		if b.log.op(seq) == op {
+	for seq, has := range b.log.opStarts {
+		if has == start && b.log.op(seq) == op {
 			return seq
 		}
 	}
 	return 0
+}
+
+// opStart is the first bytes of an operation.
+type opStart [4]byte
+
+// opStarts goes through the starts of all operations, and reads no page.
+func (l *chainLog) opStarts(yield func(seq uint64, start opStart) bool) {
+	seq := uint64(1)
+	for _, p := range l.pages {
+		for i := 0; i < len(p.ops); i += len(opStart{}) {
+			if !yield(seq, opStart(p.ops[i:])) {
+				return
+			}
+			seq++
+		}
+	}
+	for ; seq <= l.n; seq++ {
+		if !yield(seq, opStart(l.bytes(seq)[linkOp:])) {
+			return
+		}
+	}
 }
 
 type opSeq struct {
@@ -196,20 +246,4 @@ func (o ops) with(op change.Op, seq uint64) ops {
 	below[op[0]&15] = append(slices.Clip(below[op[0]&15]), opSeq{op, seq})
 	top[op[0]>>4] = below
 	return ops{o.base, top}
-}
-
-// opsOf indexes a whole log.
-func opsOf(l *chainLog) ops {
-	top := new([16]*[16][]opSeq)
-	for i := range top {
-		top[i] = new([16][]opSeq)
-	}
-	made := ops{lists: top}
-	for seq := uint64(1); seq <= l.len(); seq++ {
-		if op := l.op(seq); made.find(op) == 0 {
-			list := &top[op[0]>>4][op[0]&15]
-			*list = append(*list, opSeq{op, seq})
-		}
-	}
-	return made
 }

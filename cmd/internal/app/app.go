@@ -19,6 +19,7 @@ import (
 	"github.com/secr/secr/cmd/internal/term"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
+	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/local"
 )
 
@@ -61,11 +62,24 @@ func generous() {
 	debug.SetMemoryLimit(1 << 30)
 }
 
-func (a *app) run(ctx context.Context, args []string) error {
+func (a *app) run(ctx context.Context, args []string) (err error) {
+	defer caught(&err)
 	top := a.build()
 	top.Setup()
 	root := &cli.Command{Subcommands: top.Commands, Flags: top.Flags}
 	return top.RunContext(ctx, permute(root, args))
+}
+
+// caught makes an error of the one panic that is no mistake of ours: the repository lost
+// changes that it had, so that what was asked about the chain has no answer.
+func caught(err *error) {
+	switch found := recover().(type) {
+	case nil:
+	case *chain.Error:
+		*err = found
+	default:
+		panic(found)
+	}
 }
 
 // build makes the flag library behave: no commands and flags of its own that
