@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/secr/secr/audit"
-	"github.com/secr/secr/keys"
+	"github.com/secr/secr/bench/token"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/local"
 )
@@ -30,17 +30,7 @@ func main() {
 }
 
 func run(ctx context.Context, id string, times int) error {
-	home, err := local.NewHome(os.Getenv, os.Getenv("HOME"))
-	if err != nil {
-		return err
-	}
-	token, err := keys.ParseToken(os.Getenv("SECR_TOKEN"))
-	if err != nil {
-		return err
-	}
-	v, err := vault.Open(ctx, vault.Options{
-		Home: home, ID: id, Clock: time.Now, Seed: func(context.Context) (keys.Seed, error) { return token, nil },
-	})
+	v, err := token.Open(ctx, id, local.Disk{})
 	if err != nil {
 		return err
 	}

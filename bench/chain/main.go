@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secr/secr/bench/token"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/chain"
@@ -35,18 +36,7 @@ func main() {
 }
 
 func run(ctx context.Context, id string, secrets uint64, lengths string) error {
-	home, err := local.NewHome(os.Getenv, os.Getenv("HOME"))
-	if err != nil {
-		return err
-	}
-	token, err := keys.ParseToken(os.Getenv("SECR_TOKEN"))
-	if err != nil {
-		return err
-	}
-	v, err := vault.Open(ctx, vault.Options{
-		Home: home, ID: id, Clock: time.Now, Seed: func(context.Context) (keys.Seed, error) { return token, nil },
-		Disk: local.Traced(unsynced),
-	})
+	v, err := token.Open(ctx, id, local.Traced(unsynced))
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/secr/secr/bench/token"
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -38,17 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	home, err := local.NewHome(os.Getenv, os.Getenv("HOME"))
-	if err != nil {
-		return err
-	}
-	token, err := keys.ParseToken(os.Getenv("SECR_TOKEN"))
-	if err != nil {
-		return err
-	}
-	v, err := vault.Open(ctx, vault.Options{
-		Home: home, ID: o.id, Clock: time.Now, Seed: func(context.Context) (keys.Seed, error) { return token, nil },
-	})
+	v, err := token.Open(ctx, o.id, local.Disk{})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func floors() []floor {
 		{pkg: "sync/joining", number: 6},
 
 		{pkg: "cmd/internal/...", number: 7, siblings: true},
+		{pkg: "bench/token", number: 7},
 
 		{pkg: "cmd/secr", number: 8},
 		{pkg: "cmd/secr-kms", number: 8},

@@ -26,7 +26,8 @@ func (a *app) doctorVerb() *cli.Command {
 		name: "doctor", short: "Find what is wrong with this machine's set-up",
 		long: `Checks folders, settings, identity, keyring, git, and, in a project, the link and
 the vault, in that order, and names the command that mends each finding. It
-changes nothing. Exit 0 when all is well, else 1.`,
+changes nothing, but for a file in each folder that it writes and removes to see
+whether it can. Exit 0 when all is well, else 1.`,
 		example: "secr doctor\nsecr doctor --json",
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "restore-head", Usage: "write a lost or damaged head file again, after verifying the whole vault"},

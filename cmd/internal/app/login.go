@@ -211,7 +211,7 @@ func reason(err error) string {
 func describePerson(p identity.Profile) string {
 	out := p.Person
 	if out == "" {
-		out = "nobody in particular"
+		out = "a person without a name"
 	}
 	if p.Email != "" {
 		out += " <" + p.Email + ">"
