@@ -285,7 +285,7 @@ func (a *app) repair(ctx context.Context, s *session, w way, o syncOptions) erro
 	}
 	a.note("put change %d back on the branch", done.Now.Seq)
 	if done.Bad != nil {
-		a.note("it was %s: %s", done.Bad.Kind, done.Bad.Err)
+		a.note("what was wrong: %s: %s", done.Bad.Kind, done.Bad.Err)
 		if done.Bad.Evidence != "" {
 			a.note("the proof is kept: secr git log %s", done.Bad.Evidence)
 		}
