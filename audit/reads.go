@@ -8,6 +8,7 @@ import (
 
 	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/vault"
+	"github.com/secr/secr/vault/chain"
 	"github.com/secr/secr/vault/repo"
 )
 
@@ -22,7 +23,8 @@ type Read struct {
 
 // OpenBatch opens the receipts of a batch. It needs audit or manage. What is wrong
 // with the batch is a *Finding; other errors are of this machine or identity.
-func OpenBatch(ctx context.Context, v *vault.Vault, from *repo.Repo, p Posted) ([]receipt.Entry, error) {
+func OpenBatch(ctx context.Context, v *vault.Vault, from *repo.Repo, p Posted) (entries []receipt.Entry, err error) {
+	defer chain.Caught(&err) // it may run on its own
 	identity, err := v.AuditIdentity(ctx, p.Epoch)
 	if err != nil {
 		return nil, err
@@ -31,7 +33,7 @@ func OpenBatch(ctx context.Context, v *vault.Vault, from *repo.Repo, p Posted) (
 	if err != nil {
 		return nil, err
 	}
-	entries, err := p.Open(identity, file)
+	entries, err = p.Open(identity, file)
 	if err != nil {
 		f := p.finding(Tampered, "a batch's content is not what its commit says: %v", err)
 		var broken *receipt.ChainError

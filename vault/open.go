@@ -185,7 +185,7 @@ func spread(workers, n int, f func(int) error) error {
 	for w := range workers {
 		wait.Go(func() {
 			for i := w; i < n; i += workers {
-				errs[i] = f(i)
+				errs[i] = caught(f, i)
 			}
 		})
 	}
@@ -196,6 +196,12 @@ func spread(workers, n int, f func(int) error) error {
 		}
 	}
 	return nil
+}
+
+// caught is f(i), with an error for changes that are lost.
+func caught(f func(int) error, i int) (err error) {
+	defer chain.Caught(&err)
+	return f(i)
 }
 
 // healRef puts the ref right that shows the head to stock git: it is written

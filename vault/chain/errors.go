@@ -75,6 +75,18 @@ func (e *Error) Hint() string {
 	}
 }
 
+// Caught, when deferred, makes an error of the one panic that is no mistake of the program:
+// changes that were verified are lost, so that what was asked about the chain has no answer.
+func Caught(err *error) {
+	switch found := recover().(type) {
+	case nil:
+	case *Error:
+		*err = found
+	default:
+		panic(found)
+	}
+}
+
 // Is lets errors.Is compare by class alone: errors.Is(err, &Error{Class: Denied}).
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)

@@ -63,23 +63,11 @@ func generous() {
 }
 
 func (a *app) run(ctx context.Context, args []string) (err error) {
-	defer caught(&err)
+	defer chain.Caught(&err)
 	top := a.build()
 	top.Setup()
 	root := &cli.Command{Subcommands: top.Commands, Flags: top.Flags}
 	return top.RunContext(ctx, permute(root, args))
-}
-
-// caught makes an error of the one panic that is no mistake of ours: the repository lost
-// changes that it had, so that what was asked about the chain has no answer.
-func caught(err *error) {
-	switch found := recover().(type) {
-	case nil:
-	case *chain.Error:
-		*err = found
-	default:
-		panic(found)
-	}
 }
 
 // build makes the flag library behave: no commands and flags of its own that
