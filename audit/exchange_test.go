@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -332,5 +333,65 @@ func TestReceiptsOnTheBranchAreNotToldAsPending(t *testing.T) {
 	all := slices.Concat(pending.Entries, later.Entries)
 	if left := w.ana.branch().Unpublished(all); len(left) != 1 || left[0].Number != 3 {
 		t.Errorf("%d are pending", len(left))
+	}
+}
+
+// glancing is a transport that has looked already, perhaps long ago, and says so once.
+type glancing struct {
+	remote.Transport
+	tip     remote.Hash
+	said    bool
+	fetches int
+}
+
+func (g *glancing) Glance(string) (remote.Hash, bool) {
+	first := !g.said
+	g.said = true
+	return g.tip, first
+}
+
+func (g *glancing) Fetch(ctx context.Context, f remote.Fetch) (remote.Hash, error) {
+	g.fetches++
+	return g.Transport.Fetch(ctx, f)
+}
+
+// TestAnOldGlanceAtReceiptsLosesNone: where the branch was seen a while ago is good for
+// saving a fetch, and for nothing else.
+func TestAnOldGlanceAtReceiptsLosesNone(t *testing.T) {
+	w := newWorld(t)
+	exchange := func(p *person, tip string) (audit.Exchanged, int) {
+		t.Helper()
+		g := &glancing{Transport: w.remote.Transport, tip: hashOf(t, tip)}
+		r := w.remote
+		r.Transport = g
+		x, err := audit.Exchange(t.Context(), p.vault, r, &audit.Source{Log: p.log, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x, g.fetches
+	}
+	nothing := strings.Repeat("0", 40)
+	w.ana.read(now)
+	if x, fetches := exchange(w.ana, nothing); fetches != 0 || x.Published != 1 {
+		t.Errorf("the first: %d fetches, %+v", fetches, x)
+	}
+	first := w.tip()
+	if x, fetches := exchange(w.ana, first); fetches != 0 || x.Published != 0 {
+		t.Errorf("nothing to do: %d fetches, %+v", fetches, x)
+	}
+	w.ben.read(now)
+	w.share(w.ben)
+	w.ana.read(now)
+	if x, fetches := exchange(w.ana, first); fetches != 1 || x.Published != 1 {
+		t.Errorf("after ben: %d fetches, %+v", fetches, x)
+	}
+	last := w.tip()
+	for what, tip := range map[string]string{"gone": nothing, "set back": first, "unknown": strings.Repeat("1", 40)} {
+		if x, fetches := exchange(w.ana, tip); fetches != 1 || len(x.Findings) > 0 || w.tip() != last {
+			t.Errorf("a glance at a branch that seemed %s: %d fetches, %+v", what, fetches, x)
+		}
+	}
+	if b := w.ana.branch(); len(b.Posted) != 3 || len(b.Findings) > 0 {
+		t.Errorf("%d batches, %v", len(b.Posted), b.Findings)
 	}
 }
