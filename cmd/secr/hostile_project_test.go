@@ -105,6 +105,7 @@ func TestAHostileProjectFolderStartsNothingAndReachesNobody(t *testing.T) {
 	}{
 		"git configuration":        {string(good), remote, everyVerb()},
 		"a helper in secr.toml":    {toml(`remote = "ext::sh -c ` + evil + `"`), "", networkVerbs()},
+		"a helper without a user":  {toml(`remote = "@ext://sh -c ` + evil + `"`), "", networkVerbs()},
 		"an option in secr.toml":   {toml(`remote = "--upload-pack=` + evil + `"`), "", networkVerbs()},
 		"an ssh option":            {toml(`remote = "ssh://-oProxyCommand=` + strings.ReplaceAll(evil, " ", "${IFS}") + `/x"`), "", networkVerbs()},
 		"an ssh option as a user":  {toml(`remote = "-oProxyCommand=x@host:y"`), "", networkVerbs()},

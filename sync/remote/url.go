@@ -82,6 +82,9 @@ func Parse(raw string, from Source, base string) (URL, error) {
 		return fail("names a remote helper, which would start a program")
 	}
 	if user, host, path, ok := splitSCP(raw); ok {
+		if raw[0] == '@' { // without it, @ext://x would be one of another scheme
+			return fail("has an empty user name")
+		}
 		u := URL{scheme: SSH, user: user, host: strings.ToLower(host), path: path, scp: true}
 		return u.checked(raw)
 	}

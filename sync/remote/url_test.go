@@ -54,7 +54,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		"git@-host:app", "host:-app", "https://example.com", "https:///app", "https://exa mple.com/app", "https://example.com:0/app",
 		"https://example.com:99999/app", "https://example.com:443x/app", "https://example.com/app?x=y", "https://example.com/app#x",
 		"https://example.com/a\nb", "https://example.com/a\x1b[31m", "git@host:app\u202e", "https://example.com/\xff", "https://..example.com/a",
-		"/srv/app.git", "../app.git", "app.git", "file:///srv/app.git", "host:", "ssh://host/", "https://[::1/app", "https://[zz]/app",
+		"/srv/app.git", "../app.git", "app.git", "file:///srv/app.git", "host:", "ssh://host/", "@ext://sh -c evil", "@https://example.com/app", "@host:app", "https://[::1/app", "https://[zz]/app",
 		"https://example.com/" + strings.Repeat("a", 3000),
 	} {
 		u, err := Parse(raw, FromProject, "/base")
@@ -63,7 +63,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 			t.Errorf("%q was taken from a project: %v, %v", raw, u, err)
 		}
 	}
-	for _, raw := range []string{"file://host/app", "file://app", "file:///srv/%2e", "https://a:b%zz@example.com/app", "ext::sh -c evil", "-x", "https://a%0a:b@example.com/app"} {
+	for _, raw := range []string{"file://host/app", "file://app", "file:///srv/%2e", "https://a:b%zz@example.com/app", "ext::sh -c evil", "@ext://sh -c evil", "@host:app", "-x", "https://a%0a:b@example.com/app"} {
 		if u, err := Parse(raw, FromUser, "/base"); err == nil {
 			t.Errorf("%q was taken from the user: %v", raw, u)
 		}
