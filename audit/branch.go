@@ -199,7 +199,7 @@ func parallel(ctx context.Context, n int, f func(int) error) error {
 	for w := range workers {
 		wait.Go(func() {
 			for i := w; i < n && ctx.Err() == nil; i += workers {
-				errs[i] = f(i)
+				errs[i] = caught(f, i)
 			}
 		})
 	}
@@ -210,6 +210,12 @@ func parallel(ctx context.Context, n int, f func(int) error) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// caught is f(i), with an error for changes that are lost.
+func caught(f func(int) error, i int) (err error) {
+	defer chain.Caught(&err)
+	return f(i)
 }
 
 func (j *judge) find(f Finding) { j.branch.Findings = append(j.branch.Findings, f) }

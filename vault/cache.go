@@ -31,6 +31,7 @@ func (v *Vault) ReadCache(path string) *chain.State {
 	}
 	s, err := chain.Decode(data, chain.Store{
 		Page:   func(sum [32]byte) ([]byte, error) { return local.ReadFile(v.pagePath(sum), cacheLimit) },
+		Keep:   v.keepPage,
 		Commit: func(id [20]byte) ([]byte, error) { return v.repo.Commit(repo.Hash(id)) },
 		Blob:   func(id [20]byte) ([]byte, error) { return v.repo.Blob(repo.Hash(id)) },
 	})
@@ -43,12 +44,14 @@ func (v *Vault) ReadCache(path string) *chain.State {
 // WriteCache keeps a verified state in a file. Its pages of links are files of their own,
 // which states that follow each other have in common.
 func (v *Vault) WriteCache(s *chain.State, path string) error {
-	data, err := s.Encode(func(sum [32]byte, links []byte) error { return v.writeCached(v.pagePath(sum), links) })
+	data, err := s.Encode(v.keepPage)
 	if err != nil {
 		return err
 	}
 	return v.writeCached(path, data)
 }
+
+func (v *Vault) keepPage(sum [32]byte, links []byte) error { return v.writeCached(v.pagePath(sum), links) }
 
 func (v *Vault) pagePath(sum [32]byte) string {
 	return filepath.Join(v.local.Cache(), "links-"+hex.EncodeToString(sum[:16]))

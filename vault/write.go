@@ -201,9 +201,16 @@ func (v *Vault) moveHead(ctx context.Context, next *chain.State, paths map[strin
 	var rest sync.WaitGroup
 	rest.Go(func() { _ = v.repo.SetRef(branch, h.ID) }) // healed by the next Open
 	rest.Go(func() { v.writeCache(next) })
-	v.moveSnapshots(ctx, old, paths)
+	_ = v.tryMoveSnapshots(ctx, old, paths)
 	rest.Wait()
 	_ = v.repo.Maintain(ctx, repo.Maintenance{}) // tried again after the next change
+	return nil
+}
+
+// tryMoveSnapshots is moveSnapshots after which the change stands, whatever is lost.
+func (v *Vault) tryMoveSnapshots(ctx context.Context, old *chain.State, paths map[string][]byte) (err error) {
+	defer chain.Caught(&err)
+	v.moveSnapshots(ctx, old, paths)
 	return nil
 }
 

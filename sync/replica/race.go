@@ -36,7 +36,7 @@ func crowded(here *chain.State, tip chain.Head, now time.Time) bool {
 	for seq := tip.Seq; seq > 0 && seq+crowdDepth > tip.Seq; seq-- {
 		link, ok := here.Link(seq)
 		switch {
-		case !ok, tip == here.Head(), now.Sub(time.Unix(link.Time, 0)) > crowdAge:
+		case !ok, tip == here.Head(), now.Sub(time.Unix(link.Time, 0)).Abs() > crowdAge:
 			return false
 		case link.Device != own.Device:
 			return seq != tip.Seq

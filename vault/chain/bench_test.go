@@ -82,7 +82,7 @@ func BenchmarkVerify10000(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
-			if _, err := chain.Decode(data, store(w, nil)); err != nil {
+			if _, err := chain.Decode(data, store(w, shelf{})); err != nil {
 				b.Fatal(err)
 			}
 		}

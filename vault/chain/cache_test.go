@@ -103,13 +103,13 @@ func store(w *chaintest.World, pages shelf) chain.Store {
 			return nil, errors.New("no such object")
 		}
 	}
-	return chain.Store{Page: pages.page, Commit: find(commits), Blob: find(blobs)}
+	return chain.Store{Page: pages.page, Keep: pages.keep, Commit: find(commits), Blob: find(blobs)}
 }
 
 func TestCachedStateIsTheState(t *testing.T) {
 	w, ben, _ := story(t)
 	for i, s := range w.States {
-		back, err := chain.Decode(encoded(t, s), store(w, nil))
+		back, err := chain.Decode(encoded(t, s), store(w, shelf{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestDamagedCacheIsRefused(t *testing.T) {
 	data := encoded(t, w.State)
 	refused := func(what string, data []byte) {
 		t.Helper()
-		_, err := chain.Decode(data, store(w, nil))
+		_, err := chain.Decode(data, store(w, shelf{}))
 		if !errors.Is(err, &chain.Error{Class: chain.Damaged}) {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -180,7 +180,7 @@ func TestDisorderUnderARightChecksumIsRefusedAtOnce(t *testing.T) {
 func walkDecoded(t *testing.T, magic, body []byte) bool {
 	t.Helper()
 	sum := sha256.Sum256(body)
-	s, err := chain.Decode(slices.Concat(magic, sum[:], body), store(&chaintest.World{}, nil))
+	s, err := chain.Decode(slices.Concat(magic, sum[:], body), store(&chaintest.World{}, shelf{}))
 	if err != nil {
 		if !errors.Is(err, &chain.Error{Class: chain.Damaged}) {
 			t.Fatalf("%v", err)
@@ -188,6 +188,9 @@ func walkDecoded(t *testing.T, magic, body []byte) bool {
 		return false
 	}
 	encoded(t, s)
+	if _, err := links(s); err != nil && !errors.As(err, new(*chain.LostError)) {
+		t.Fatal(err)
+	}
 	s.Head()
 	s.Tree()
 	for f := range s.Files("") {
@@ -196,6 +199,17 @@ func walkDecoded(t *testing.T, magic, body []byte) bool {
 		}
 	}
 	return true
+}
+
+// links asks for every link and every operation.
+func links(s *chain.State) (all []chain.Link, err error) {
+	defer chain.Caught(&err)
+	for seq := uint64(1); seq <= s.Head().Seq; seq++ {
+		l, _ := s.Link(seq)
+		s.Done(l.Op)
+		all = append(all, l)
+	}
+	return all, nil
 }
 
 // FuzzDecode gives bytes with a right checksum: even then nothing but an error happens.

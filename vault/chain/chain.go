@@ -86,8 +86,8 @@ func (s *State) Head() Head {
 func (s *State) Tree() [20]byte { return s.root.id }
 
 // Link is what is known of one change of the chain, from 1 to the head's number. It panics
-// with an *Error of class Lost if this machine's cache and its repository both lost the
-// change, and so may all that asks about older changes: none of them then has an answer.
+// with a *LostError if this machine's cache and its repository both lost the change, and so
+// does all that asks about older changes: none of it then has an answer.
 func (s *State) Link(seq uint64) (Link, bool) {
 	if seq == 0 || seq > s.log.len() {
 		return Link{}, false

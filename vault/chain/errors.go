@@ -32,9 +32,6 @@ const (
 	NewerFormat Class = "newer-format"
 	// Damaged says that a cached state can't be used. It is no verdict on the vault.
 	Damaged Class = "damaged"
-	// Lost says that the repository no longer has a change that was verified before. It is
-	// no verdict on the vault either.
-	Lost Class = "lost"
 )
 
 // An Error is the verdict on a change that is not valid.
@@ -68,22 +65,8 @@ func (e *Error) Hint() string {
 		return "nothing was taken over; ask a colleague for his head, and see it with \"secr audit verify\""
 	case Damaged:
 		return "the cache is rebuilt from the vault by itself"
-	case Lost:
-		return "the vault's repository on this machine is damaged: put its folder back from a backup, or move it away and run \"secr clone\""
 	default:
 		return "nothing was taken over; see it with \"secr audit verify\", put the branch right with \"secr sync --repair\""
-	}
-}
-
-// Caught, when deferred, makes an error of the one panic that is no mistake of the program:
-// changes that were verified are lost, so that what was asked about the chain has no answer.
-func Caught(err *error) {
-	switch found := recover().(type) {
-	case nil:
-	case *Error:
-		*err = found
-	default:
-		panic(found)
 	}
 }
 
@@ -99,4 +82,38 @@ func fail(class Class, format string, args ...any) *Error {
 
 func failAt(class Class, path, format string, args ...any) *Error {
 	return &Error{Class: class, Path: path, What: fmt.Sprintf(format, args...)}
+}
+
+// A LostError says that this machine's repository no longer has a change that was verified
+// here. It is no verdict on the vault, and nobody's lie.
+type LostError struct {
+	Seq uint64
+	ID  [20]byte // git id of the change
+	Err error
+}
+
+// Error names the change.
+func (e *LostError) Error() string {
+	return fmt.Sprintf("change %d (%s) was verified on this machine and can't be read any more: %v", e.Seq, hex.EncodeToString(e.ID[:4]), e.Err)
+}
+
+// Unwrap is why the change can't be read.
+func (e *LostError) Unwrap() error { return e.Err }
+
+// Hint says what a person can do about the error.
+func (e *LostError) Hint() string {
+	return "the vault's repository on this machine is damaged: put its folder back from a backup, or move it away and run \"secr clone\""
+}
+
+// Caught, when deferred, makes an error of the one panic that is no mistake of the program:
+// a *LostError, after which what was asked about the chain has no answer. Every goroutine
+// that asks a State for links needs it.
+func Caught(err *error) {
+	switch found := recover().(type) {
+	case nil:
+	case *LostError:
+		*err = found
+	default:
+		panic(found)
+	}
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync"
 
 	"github.com/secr/secr/vault/change"
@@ -33,56 +34,61 @@ func newPage(links []byte) *page {
 // A Store is where a cached state finds what it leaves out. All of it is checked against
 // hashes in the state.
 type Store struct {
-	Page   func(sum [32]byte) ([]byte, error) // links of older changes, from this machine's cache
-	Commit func(id [20]byte) ([]byte, error)  // a raw commit of the chain, by its git id
-	Blob   func(id [20]byte) ([]byte, error)  // the content of a file of the vault, by its git id
+	Page   func(sum [32]byte) ([]byte, error)     // links of older changes, from this machine's cache
+	Keep   func(sum [32]byte, links []byte) error // keeps what Page finds then
+	Commit func(id [20]byte) ([]byte, error)      // a raw commit of the chain, by its git id
+	Blob   func(id [20]byte) ([]byte, error)      // the content of a file of the vault, by its git id
 }
 
 // page is the links of a page. One that is not in the store, or not whole, is made again
 // from the commits; if these are lost too, the repository has lost part of what was
-// verified: nothing can be said about the chain then, and page panics with an *Error of class Lost.
+// verified: nothing can be said about the chain then, and page panics with a *LostError.
 func (l *chainLog) page(i int) []byte {
 	p := l.pages[i]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.links == nil {
 		links, err := l.store.Page(p.sum)
-		if err != nil || sha256.Sum256(links) != p.sum {
-			links, p.kept = l.remake(i), false
+		if err != nil || len(links) != pageLinks*linkSize || sha256.Sum256(links) != p.sum {
+			links = l.remake(i)
+			p.kept = l.store.Keep(p.sum, links) == nil
 		}
 		p.links = links
 	}
 	return p.links
 }
 
-// remake makes the links of a page from the commits, from the first that is on no page
-// back.
+// remake makes the links of a page from the commits: from the first change after it back.
+// That one's link is on the next page, or on none. So nothing is asked for that was
+// appended since, which the repository may not have yet.
 func (l *chainLog) remake(i int) []byte {
 	links := make([]byte, pageLinks*linkSize)
-	first := uint64(i)*pageLinks + 1
-	id := readLink(0, l.bytes(l.paged()+1)).ID
-	for seq := l.paged() + 1; seq >= first; seq-- {
-		raw, err := l.store.Commit(id)
-		if err != nil {
-			panic(lost(seq, id, err.Error()))
-		}
-		c, err := change.Parse(raw)
-		if err != nil {
-			panic(lost(seq, id, err.Error()))
-		}
-		if at := seq - first; at < pageLinks {
-			appendLink(links[:at*linkSize], linkOf(c, id, sha256.Sum256(raw)))
-		}
-		id = c.Parent
+	seq := uint64(i+1)*pageLinks + 1
+	id := readLink(seq, l.bytes(seq)).ID
+	c, _ := l.commit(seq, id)
+	for at := pageLinks - 1; at >= 0; at-- {
+		seq, id = seq-1, c.Parent
+		var sum [32]byte
+		c, sum = l.commit(seq, id)
+		appendLink(links[:at*linkSize], linkOf(c, id, sum))
 	}
 	if sha256.Sum256(links) != l.pages[i].sum {
-		panic(lost(first, id, "it is another one"))
+		panic(&LostError{Seq: seq, ID: id, Err: errors.New("another is there")})
 	}
 	return links
 }
 
-func lost(seq uint64, id [20]byte, why string) *Error {
-	return &Error{Class: Lost, Seq: seq, ID: id, Rule: "cache", What: "it was verified on this machine and can't be read any more: " + why}
+// commit reads a change and the SHA-256 of its commit.
+func (l *chainLog) commit(seq uint64, id [20]byte) (change.Change, [32]byte) {
+	raw, err := l.store.Commit(id)
+	if err != nil {
+		panic(&LostError{Seq: seq, ID: id, Err: err})
+	}
+	c, err := change.Parse(raw)
+	if err != nil {
+		panic(&LostError{Seq: seq, ID: id, Err: err})
+	}
+	return c, sha256.Sum256(raw)
 }
 
 // keep hands the pages to a store that don't lie there.

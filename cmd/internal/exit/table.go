@@ -73,6 +73,7 @@ func broken() []row {
 		{is(policy.ErrNewer), Failed, "update secr: the vault is of a newer format"},
 		{is(&chain.Error{Class: chain.NewerFormat}), Failed, "update secr: the vault is of a newer format"},
 		{as[*chain.Error], Integrity, ask},
+		{as[*chain.LostError], Integrity, ""},
 		{as[*vault.IntegrityError], Integrity, ask},
 		{as[*audit.Finding], Integrity, "secr audit verify shows the proof"},
 		{is(audit.ErrProof), Integrity, "ask its sender for it again"},
