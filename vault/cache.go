@@ -51,7 +51,9 @@ func (v *Vault) WriteCache(s *chain.State, path string) error {
 	return v.writeCached(path, data)
 }
 
-func (v *Vault) keepPage(sum [32]byte, links []byte) error { return v.writeCached(v.pagePath(sum), links) }
+func (v *Vault) keepPage(sum [32]byte, links []byte) error {
+	return v.writeCached(v.pagePath(sum), links)
+}
 
 func (v *Vault) pagePath(sum [32]byte) string {
 	return filepath.Join(v.local.Cache(), "links-"+hex.EncodeToString(sum[:16]))
