@@ -26,8 +26,8 @@ func (a *app) doctorVerb() *cli.Command {
 		name: "doctor", short: "Find what is wrong with this machine's set-up",
 		long: `Checks folders, settings, identity, keyring, git, and, in a project, the link and
 the vault, in that order, and names the command that mends each finding. It
-changes nothing, but for a file in each folder that it writes and removes to see
-whether it can. Exit 0 when all is well, else 1.`,
+changes nothing, but that it closes folders of secr's that others could enter, and
+writes and removes a file in each to see whether it can. Exit 0 when all is well, else 1.`,
 		example: "secr doctor\nsecr doctor --json",
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "restore-head", Usage: "write a lost or damaged head file again, after verifying the whole vault"},
@@ -182,7 +182,7 @@ func (a *app) checkSession() finding {
 	if err := memory.Delete(name); err != nil {
 		return bad("session", err)
 	}
-	return ok("session", "the kernel's keyring remembers an unlocked identity")
+	return ok("session", "the kernel's keyring can remember an unlocked identity")
 }
 
 func (a *app) checkProject(ctx context.Context, usable bool) []finding {

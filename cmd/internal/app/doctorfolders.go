@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/secr/secr/vault/local"
 )
@@ -13,8 +14,16 @@ import (
 // checkFolders looks at all that secr keeps as the user who runs it will meet it: somebody
 // who once ran it as another user finds out here.
 func checkFolders(home local.Home) finding {
-	links := ""
+	links, closed, there := "", "", 0
 	for _, folder := range []string{home.Config, home.Data, home.State, home.Cache} {
+		if err := othersOwn(filepath.Dir(folder)); err != nil {
+			return bad("folders", err)
+		}
+		if info, err := os.Stat(folder); err == nil {
+			if there++; runtime.GOOS != "windows" && info.Mode()&0o077 != 0 {
+				closed += "; others could enter " + folder + " until now"
+			}
+		}
 		if err := checkFolder(folder); err != nil {
 			return bad("folders", err)
 		}
@@ -22,7 +31,26 @@ func checkFolders(home local.Home) finding {
 			links += "; " + folder + " is your link to " + to
 		}
 	}
+	switch {
+	case closed != "":
+		return remark("folders", "they are yours alone now"+links+closed, "what others could read in them is known to them: think of what to rotate")
+	case there == 0:
+		return ok("folders", "%s and the others can be made", home.Config)
+	}
 	return ok("folders", "%s and the others are yours alone%s", home.Config, links)
+}
+
+// othersOwn fails if everybody can write to a folder and so put another in the place of one
+// that is in it.
+func othersOwn(folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil || runtime.GOOS == "windows" {
+		return nil // it is made when it is needed
+	}
+	if mode := info.Mode(); mode&0o002 != 0 && mode&fs.ModeSticky == 0 {
+		return &local.FileError{Path: folder, Err: local.ErrTooOpen}
+	}
+	return nil
 }
 
 // checkFolder fails on the first thing in a folder of ours that can't be read, or in which

@@ -60,10 +60,11 @@ func compose(s Sources, fold bool) (Environment, error) {
 			_, ours := split(secrets[at])
 			differs = ours != value
 		}
+		dropped := s.Clean && !basic(name)
 		switch {
 		case !s.KeepOwn && strings.HasPrefix(foldName(name, true), "SECR_"):
 			continue
-		case clash && !s.Preserve:
+		case clash && (!s.Preserve || dropped):
 			if differs {
 				env.Overridden = append(env.Overridden, name)
 			}
@@ -76,7 +77,7 @@ func compose(s Sources, fold bool) (Environment, error) {
 			if differs {
 				env.Preserved = append(env.Preserved, name)
 			}
-		case s.Clean && !basic(name):
+		case dropped:
 			continue
 		}
 		env.list = append(env.list, entry)

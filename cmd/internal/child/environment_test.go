@@ -33,6 +33,10 @@ func TestSecretsMergeIntoWhatWasInherited(t *testing.T) {
 			Sources{Inherited: inherited, Secrets: secrets, Clean: true}, false,
 			[]string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "A=new", "B=same", "C=a=b\n$x"}, []string{"A"}, nil,
 		},
+		"clean leaves nothing to preserve": {
+			Sources{Inherited: inherited, Secrets: append(secrets[:3:3], secret("HOME", "/other")), Clean: true, Preserve: true}, false,
+			[]string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "A=new", "B=same", "C=a=b\n$x"}, []string{"A"}, []string{"HOME"},
+		},
 		"case differs": {
 			Sources{Inherited: []string{"a=1"}, Secrets: secrets[1:2]}, false,
 			[]string{"a=1", "A=new"}, nil, nil,
