@@ -28,6 +28,24 @@ func (a *app) look(ctx context.Context, s *session, at string) error {
 	if err != nil {
 		return err
 	}
+	return s.turn(ctx, seq)
+}
+
+// lookBefore is look at how it was before a day or another time began.
+func (a *app) lookBefore(ctx context.Context, s *session, since string) error {
+	at, ok := parsePeriod(since, a.sys.Now())
+	if !ok {
+		return a.look(ctx, s, since)
+	}
+	seq, err := a.newestUntil(ctx, s.vault, at.from.Add(-time.Second), since)
+	if err != nil {
+		return err
+	}
+	return s.turn(ctx, seq)
+}
+
+// turn turns the session to the vault as a change left it.
+func (s *session) turn(ctx context.Context, seq uint64) error {
 	if seq == s.vault.Head().Seq {
 		return nil
 	}
@@ -39,7 +57,7 @@ func (a *app) look(ctx context.Context, s *session, at string) error {
 }
 
 // changeAt is the number of the change that text means: a number, the start of a
-// commit's id, or the newest change that is not after a time.
+// commit's id, or the newest change that is not after a time; of a day, its end.
 func (a *app) changeAt(ctx context.Context, v *vault.Vault, text string) (uint64, error) {
 	if seq, err := strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64); err == nil && len(text) < 8 {
 		if seq == 0 || seq > v.Head().Seq {
@@ -47,8 +65,8 @@ func (a *app) changeAt(ctx context.Context, v *vault.Vault, text string) (uint64
 		}
 		return seq, nil
 	}
-	if at, ok := parseMoment(text, a.sys.Now()); ok {
-		return a.newestUntil(ctx, v, at, text)
+	if at, ok := parsePeriod(text, a.sys.Now()); ok {
+		return a.newestUntil(ctx, v, at.to, text)
 	}
 	if len(text) >= 6 && strings.Trim(text, "0123456789abcdef") == "" {
 		return commitNumber(ctx, v, text)
@@ -95,31 +113,40 @@ func commitNumber(ctx context.Context, v *vault.Vault, text string) (uint64, err
 	return 0, exit.Usagef("%s is the start of several commits", text)
 }
 
-// parseMoment reads a time as people write it. Without a zone it is local.
-func parseMoment(text string, now time.Time) (time.Time, bool) {
+// period is the time that a text means: a day from its first second to its last, a minute
+// likewise, everything else one moment.
+type period struct{ from, to time.Time }
+
+// parsePeriod reads a time as people write it. Without a zone it is local.
+func parsePeriod(text string, now time.Time) (period, bool) {
+	moment := func(t time.Time) (period, bool) { return period{t, t}, true }
 	switch text {
 	case "now":
-		return now, true
+		return moment(now)
 	case "yesterday":
-		return now.AddDate(0, 0, -1), true
+		return moment(now.AddDate(0, 0, -1))
 	case "last week":
-		return now.AddDate(0, 0, -7), true
+		return moment(now.AddDate(0, 0, -7))
 	}
 	if span, ok := strings.CutSuffix(text, " ago"); ok {
-		return ago(span, now)
+		at, ok := ago(span, now)
+		return period{at, at}, ok
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05"} {
 		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return at, true
+			return moment(at)
 		}
 	}
+	if minute, err := time.ParseInLocation("2006-01-02 15:04", text, now.Location()); err == nil {
+		return period{minute, minute.Add(time.Minute - time.Second)}, true
+	}
 	if day, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
-		return day.AddDate(0, 0, 1).Add(-time.Second), true // the whole day
+		return period{day, day.AddDate(0, 0, 1).Add(-time.Second)}, true
 	}
 	if clock, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
-		return time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 59, 0, now.Location()), true
+		return parsePeriod(now.Format(time.DateOnly)+clock.Format(" 15:04"), now)
 	}
-	return time.Time{}, false
+	return period{}, false
 }
 
 // ago reads "2 days", "3h", "90 minutes".

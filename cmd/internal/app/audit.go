@@ -89,17 +89,14 @@ func (a *app) filter(ctx context.Context, s *session, o auditFilter, names secre
 		if t.text == "" {
 			continue
 		}
-		at, ok := parseMoment(t.text, a.sys.Now())
-		if day, err := time.ParseInLocation(time.DateOnly, t.text, a.sys.Now().Location()); err == nil {
-			at = day
-			if t.into == &f.Until {
-				at = day.AddDate(0, 0, 1) // that day included
-			}
-		}
+		at, ok := parsePeriod(t.text, a.sys.Now())
 		if !ok {
 			return f, exit.Usagef("%s: %q is no time", t.flag, t.text).WithHint(`"2 days ago", yesterday, 2026-11-02, "2026-11-02 15:04"`)
 		}
-		*t.into = at.Unix()
+		*t.into = at.from.Unix()
+		if t.into == &f.Until && at.to != at.from {
+			*t.into = at.to.Unix() + 1 // that day included
+		}
 	}
 	var err error
 	f.Secrets, err = names.ids(s, o.secret, o.env)
@@ -217,5 +214,5 @@ func (a *app) warnFindings(findings []audit.Finding) {
 	}
 }
 
-// clock is a time as a log shows it: UTC, to the second.
-func clock(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05") }
+// clock is a time as a log shows it: UTC, to the second. --since and --until read it.
+func clock(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05Z") }

@@ -19,7 +19,7 @@ func (a *app) auditLogVerb() *cli.Command {
 	return verb{
 		name: "log", short: "Show changes and readings as one stream",
 		long: `Oldest first: every change with what it did, and every reading that this machine
-knows of (secr sync brings the receipts). Times are UTC and what authors and machines
+knows of (secr sync brings the receipts). Times are UTC (Z) and what authors and machines
 said; the order of changes, and of each device's readings, is proved. Without the right
 to audit only changes are shown.`,
 		example: "secr audit log --since '7 days ago'\nsecr audit log --env production --secret STRIPE_KEY\nsecr audit log --member ben -n 20 --json",

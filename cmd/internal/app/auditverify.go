@@ -155,7 +155,7 @@ func (a *app) auditProof(ctx context.Context, o auditVerifyOptions) error {
 		return err
 	}
 	if !o.json {
-		a.note("a proof of the vault %s, written %s UTC", p.Vault, clock(p.Made))
+		a.note("a proof of the vault %s, written %s", p.Vault, clock(p.Made))
 		if o.vault == "" && o.floor == "" {
 			a.note("held to nothing that you know from elsewhere: --vault and --floor do that")
 		}

@@ -26,7 +26,7 @@ secr diff --env production --since yesterday
 secr diff --file .env --fail`,
 		flags: []cli.Flag{
 			envFlag(),
-			&cli.StringFlag{Name: "since", Usage: "a change or `TIME`; compare with then"},
+			&cli.StringFlag{Name: "since", Usage: "a change or `TIME`; compare with then, of a date its start"},
 			&cli.StringFlag{Name: "until", Usage: "a change or `TIME` instead of now, with --since"},
 			&cli.StringFlag{Name: "file", Usage: "compare with a .env `FILE`"},
 			&cli.BoolFlag{Name: "same", Usage: "list what is the same, too"},
@@ -135,7 +135,7 @@ func (a *app) sides(ctx context.Context, s *session, o diffOptions) (left, right
 	}
 	// Both times come first: what can't be compared isn't read.
 	then, now := *s, *s
-	err = a.look(ctx, &then, o.since)
+	err = a.lookBefore(ctx, &then, o.since)
 	none := errors.Is(err, errBefore)
 	if err == nil || none {
 		err = a.look(ctx, &now, o.until)
@@ -143,10 +143,14 @@ func (a *app) sides(ctx context.Context, s *session, o diffOptions) (left, right
 	if err != nil {
 		return left, right, err
 	}
-	if right, err = a.side(ctx, &now, env, env, key, o); err != nil {
+	title := env
+	if o.until != "" {
+		title += " at " + o.until
+	}
+	if right, err = a.side(ctx, &now, env, title, key, o); err != nil {
 		return left, right, err
 	}
-	title := env + " at " + o.since
+	title = env + " at " + o.since
 	if _, there := then.vault.Policy().Environment(env); none || !there { // it was made later
 		return emptySide(title), right, nil
 	}

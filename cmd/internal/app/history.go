@@ -14,9 +14,10 @@ import (
 
 func (a *app) historyVerb() *cli.Command {
 	return verb{
-		name: "history", args: "[KEY]", short: "Show the versions of a secret, or the changes of the vault",
+		name: "history", args: "[KEY]", short: "Show the versions of a secret, or the changes of an environment",
 		long: `With a KEY: every version, the newest first, with who set it and when; also of a
-secret that was deleted. Without: the vault's changes, as secr log.`,
+secret that was deleted. Without: the changes that touched the environment, the newest
+first; secr log has those of the whole vault.`,
 		example: "secr history DATABASE_URL\nsecr history DATABASE_URL --reveal -n 2\nsecr history",
 		flags: []cli.Flag{
 			envFlag(), limitFlag(), &cli.BoolFlag{Name: "reveal", Usage: "show the values too"}, reasonFlag(), jsonFlag(),
@@ -24,7 +25,10 @@ secret that was deleted. Without: the vault's changes, as secr log.`,
 		most: 1,
 		run: func(c *cli.Context) error {
 			if !c.Args().Present() {
-				return a.log(c.Context, logOptions{limit: c.Int("n"), json: c.Bool("json")})
+				if c.Bool("reveal") || c.String("reason") != "" {
+					return exit.Usagef("--reveal and --reason are for the history of one secret").WithHint("secr history KEY --reveal")
+				}
+				return a.log(c.Context, logOptions{one: true, env: c.String("env"), limit: c.Int("n"), json: c.Bool("json")})
 			}
 			return a.history(c.Context, historyOptions{
 				env: c.String("env"), name: c.Args().First(), limit: c.Int("n"), reveal: c.Bool("reveal"), reason: c.String("reason"), json: c.Bool("json"),
@@ -166,6 +170,8 @@ func (a *app) logVerb() *cli.Command {
 }
 
 type logOptions struct {
+	one   bool   // only changes that touched one environment
+	env   string // that one; empty is the one that is meant if none is named
 	limit int
 	json  bool
 }
@@ -186,6 +192,17 @@ type changeJSON struct {
 	unix    int64
 }
 
+func (a *app) loggedChanges(ctx context.Context, s *session, o logOptions) ([]changeJSON, error) {
+	if !o.one {
+		return readLog(ctx, s.vault, o.limit)
+	}
+	env, err := a.environment(s, o.env)
+	if err != nil {
+		return nil, err
+	}
+	return readLogOf(ctx, s.vault, env, o.limit)
+}
+
 func (a *app) log(ctx context.Context, o logOptions) error {
 	if o.limit < 0 {
 		return exit.Usagef("-n is a number of changes")
@@ -195,7 +212,7 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 		return err
 	}
 	defer s.vault.Close()
-	changes, err := readLog(ctx, s.vault, o.limit)
+	changes, err := a.loggedChanges(ctx, s, o)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/secr/secr/audit"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/change"
 	"github.com/secr/secr/vault/repo"
@@ -18,6 +21,28 @@ func readLog(ctx context.Context, v *vault.Vault, limit int) ([]changeJSON, erro
 		return limit == 0 || len(out) < limit
 	})
 	return out, err
+}
+
+// readLogOf is readLog of the changes that touched an environment.
+func readLogOf(ctx context.Context, v *vault.Vault, env string, limit int) ([]changeJSON, error) {
+	out := []changeJSON{}
+	for e, err := range audit.Log(ctx, v, audit.LogOptions{Filter: audit.Filter{Environment: env}, Changes: true}) {
+		if err != nil {
+			return nil, err
+		}
+		c := e.Change
+		out = append(out, changeJSON{
+			Number: c.Seq, Commit: c.ID.String(), Time: stamp(e.Time), By: e.Handle, Device: e.Device, Subject: c.Subject, unix: e.Time,
+		})
+	}
+	if _, there := v.Policy().Environment(env); !there && len(out) == 0 { // one that was retired has its changes
+		return nil, fmt.Errorf("%w: %s", vault.ErrNoEnvironment, env)
+	}
+	slices.Reverse(out)
+	if limit > 0 {
+		out = out[:min(limit, len(out))]
+	}
+	return out, nil
 }
 
 func describeChange(c change.Change, id repo.Hash) changeJSON {
