@@ -32,18 +32,18 @@ type statusOptions struct {
 }
 
 type statusJSON struct {
-	Version int           `json:"version"`
-	Vault   string        `json:"vault"`
-	Head    uint64        `json:"head"`
-	Remote  string        `json:"remote"`
-	Known   bool          `json:"known"`
-	Fetched string        `json:"fetched"`
-	Ahead   uint64        `json:"ahead"`
-	Behind  uint64        `json:"behind"`
-	Aside   []asideJSON   `json:"aside"`
-	Waiting []waitingJSON `json:"waiting"`
-	Exposed []exposedJSON `json:"exposed,omitempty"`
-	Notes   []string      `json:"notes"`
+	Version int            `json:"version"`
+	Vault   string         `json:"vault"`
+	Head    uint64         `json:"head"`
+	Remote  string         `json:"remote"`
+	Known   bool           `json:"known"`
+	Fetched string         `json:"fetched"`
+	Ahead   uint64         `json:"ahead"`
+	Behind  uint64         `json:"behind"`
+	Aside   []asideJSON    `json:"aside"`
+	Waiting []waitingJSON  `json:"waiting"`
+	Exposed *[]exposedJSON `json:"exposed,omitempty"` // what was asked for, even if it is empty
+	Notes   []string       `json:"notes"`
 }
 
 func (a *app) status(ctx context.Context, o statusOptions) error {
@@ -125,7 +125,8 @@ func (a *app) fillStatus(ctx context.Context, s *session, doc *statusJSON, o sta
 	if !o.exposed {
 		return nil
 	}
-	doc.Exposed = describeExposed(n.exposed)
+	exposed := describeExposed(n.exposed)
+	doc.Exposed = &exposed
 	if o.json {
 		return nil
 	}
