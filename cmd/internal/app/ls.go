@@ -71,7 +71,11 @@ func (a *app) ls(ctx context.Context, o lsOptions) error {
 		return writeJSON(a.term.Out, out)
 	}
 	if len(values) == 0 {
-		a.note("no secrets in %s", env)
+		of := ""
+		if o.tag != "" {
+			of = " with the tag " + o.tag
+		}
+		a.note("no secrets in %s%s", env, of)
 		return nil
 	}
 	return a.lsTable(values, o.reveal)

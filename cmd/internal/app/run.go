@@ -168,9 +168,10 @@ func (a *app) chosen(ctx context.Context, s *session, env string, o runOptions) 
 	if err != nil {
 		return nil, err
 	}
-	names := []string{}
+	names, unknown := []string{}, once(o.except)
 	for _, e := range entries {
 		name := e.Label.Name
+		unknown = slices.DeleteFunc(unknown, func(u string) bool { return u == name })
 		if !slices.Contains(o.except, name) && (len(o.only) == 0 || slices.Contains(o.only, name)) {
 			names = append(names, name)
 		}
@@ -179,6 +180,9 @@ func (a *app) chosen(ctx context.Context, s *session, env string, o runOptions) 
 		if !slices.Contains(names, name) && !slices.Contains(o.except, name) {
 			return nil, exit.New(exit.NotFound, "no secret %s in %s", name, env)
 		}
+	}
+	for _, name := range unknown {
+		a.warn("no secret %s in %s, so --except left nothing out for it", name, env)
 	}
 	return names, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/secr/secr/audit/receipt"
@@ -18,9 +19,9 @@ const foldsCase = runtime.GOOS == "windows"
 // run becomes the program. Before the receipt, doubts are the long way's;
 // after it, errors are told.
 func (p place) run(ctx context.Context, o options) (code int, done bool, err error) {
-	for _, name := range o.only {
+	for _, name := range slices.Concat(o.only, o.except) {
 		if _, ok := p.snapshot.Find(name); !ok {
-			return 0, false, nil
+			return 0, false, nil // the long way says so
 		}
 	}
 	protection, err := child.Protect()
