@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
+	"github.com/secr/secr/audit/receipt"
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/vault"
 )
@@ -11,6 +13,9 @@ import (
 // reveal is every verb's way to values: it holds policy's max_age, which needs
 // a clock, and has the witness told.
 func (a *app) reveal(ctx context.Context, s *session, r vault.Request) ([]vault.Value, error) {
+	if len(r.Reason) > receipt.MaxReason || !utf8.ValidString(r.Reason) {
+		return nil, exit.Usagef("--reason is text of %d bytes at most", receipt.MaxReason)
+	}
 	if !s.past { // whoever asks for an old state means it
 		if err := a.fresh(s, r.Environment); err != nil {
 			return nil, err
