@@ -33,10 +33,18 @@ type Posted struct {
 	File repo.Hash
 }
 
+// Stray is a commit on the branch that counts for nobody, and how many batches were
+// read before it.
+type Stray struct {
+	ID     repo.Hash
+	Before int
+}
+
 // Branch is the receipts branch as it was read: every batch that a device of the
 // vault signed, in the branch's order, and what is wrong.
 type Branch struct {
 	Posted   []Posted
+	Strays   []Stray // stepped over, in the branch's order
 	Findings []Finding
 	Commits  int // looked at, also those that are no batches
 }
@@ -57,7 +65,7 @@ func (b *Branch) Unpublished(pending []receipt.Entry) []receipt.Entry {
 // blind by writing rubbish. It needs no key. from holds the objects: the vault's own
 // repository or a quarantine.
 func ReadBranch(ctx context.Context, v *vault.Vault, from *repo.Repo, tips ...repo.Hash) (*Branch, error) {
-	j := &judge{state: v.State(), from: from, device: newPast(v).device, branch: &Branch{}, seen: map[repo.Hash]uint64{}}
+	j := &judge{state: v.State(), from: from, device: newPast(v).device, branch: &Branch{}, seen: map[repo.Hash]place{}}
 	for _, tip := range tips {
 		if tip.IsZero() {
 			continue
@@ -77,10 +85,27 @@ type judge struct {
 	device func(id string) (span, error) // when a device of the policy was in use
 	branch *Branch
 	// head is the highest number of a change that a batch of this line so far knew of:
-	// whoever was removed by then had no right to publish later. seen has it for each
-	// commit that was judged.
+	// whoever was removed by then had no right to publish later. A line that was
+	// replaced knew nothing of the one that took its place.
 	head uint64
-	seen map[repo.Hash]uint64
+	seen map[repo.Hash]place
+}
+
+// place is what a line had come to with a commit that was judged.
+type place struct {
+	head uint64
+	sum  [32]byte // SHA-256 of the raw commit
+}
+
+// after goes to where a line had come to with a commit, and gives its SHA-256; nil
+// if nothing is known of it.
+func (j *judge) after(parent repo.Hash) *[32]byte {
+	at, ok := j.seen[parent]
+	j.head = at.head
+	if !ok {
+		return nil
+	}
+	return &at.sum
 }
 
 // step is one commit of a line, with all done that needs no order.
@@ -100,16 +125,7 @@ func (j *judge) line(ctx context.Context, tip repo.Hash) error {
 	if broken != nil {
 		j.find(Finding{Class: Unreadable, Commit: broken.id, What: "the receipts branch can't be followed beyond commit " + broken.id.String(), Proof: []string{broken.err.Error()}})
 	}
-	var before *[32]byte // nil where nothing is before, or nothing that can be read
-	if !known.IsZero() {
-		raw, err := j.from.Commit(known)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(raw)
-		before = &sum
-	}
-	j.head = j.seen[known]
+	before := j.after(known) // nil where nothing is before, or nothing that can be read
 	j.branch.Commits += len(path)
 	for window := range slices.Chunk(path, 256) {
 		steps, err := j.prepare(ctx, window)
@@ -120,7 +136,7 @@ func (j *judge) line(ctx context.Context, tip repo.Hash) error {
 			if err := j.step(s, before); err != nil {
 				return err
 			}
-			j.seen[s.id], before = j.head, &s.sum
+			j.seen[s.id], before = place{j.head, s.sum}, &s.sum
 		}
 	}
 	return nil
@@ -220,6 +236,12 @@ func caught(f func(int) error, i int) (err error) {
 
 func (j *judge) find(f Finding) { j.branch.Findings = append(j.branch.Findings, f) }
 
+// stray notes a commit that counts for nobody, and why.
+func (j *judge) stray(f Finding) {
+	j.branch.Strays = append(j.branch.Strays, Stray{f.Commit, len(j.branch.Posted)})
+	j.find(f)
+}
+
 // step judges one commit, whose parent has the given SHA-256.
 func (j *judge) step(s step, before *[32]byte) error {
 	b := s.batch
@@ -228,7 +250,7 @@ func (j *judge) step(s step, before *[32]byte) error {
 		if errors.Is(s.err, sign.ErrSignature) {
 			class = BadSignature
 		}
-		j.find(Finding{Class: class, Commit: s.id, What: "a commit on the receipts branch is no batch of receipts", Proof: []string{"git cat-file -p " + s.id.String(), s.err.Error()}})
+		j.stray(Finding{Class: class, Commit: s.id, What: "a commit on the receipts branch is no batch of receipts", Proof: []string{"git cat-file -p " + s.id.String(), s.err.Error()}})
 		return nil
 	}
 	p := Posted{Batch: b, ID: s.id}
@@ -249,7 +271,7 @@ func (j *judge) step(s step, before *[32]byte) error {
 		found.Class, found.What = Tampered, "Secr-Parent is not the SHA-256 of the commit before"
 	}
 	if found.Class != "" {
-		j.find(found)
+		j.stray(found)
 		return nil
 	}
 	p.Handle, p.Kind = m.Handle, string(d.Kind)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func CheckProof(ctx context.Context, from io.Reader, o ProofOptions) (Proven, er
 	if err != nil {
 		return Proven{}, err
 	}
-	c := &proofCheck{reader: r, o: o, spans: map[string]span{}}
+	c := &proofCheck{reader: r, o: o, spans: map[string]span{}, awaited: map[repo.Hash]bool{}}
 	if err := c.head(); err != nil {
 		return c.proven, err
 	}
@@ -67,6 +68,9 @@ type proofCheck struct {
 	o      ProofOptions
 	proven Proven
 	spans  map[string]span
+	// awaited are parents that were not in the proof when their child was: they can't
+	// come later.
+	awaited map[repo.Hash]bool
 }
 
 func (c *proofCheck) stopped() bool {
@@ -204,23 +208,24 @@ func (c *proofCheck) arrive(state *chain.State) error {
 	return nil
 }
 
-// batches judges the batches of receipts. Their trees and sealed files are not in a
-// proof: the signature covers the hashes at both ends, and opened receipts prove
-// themselves by those.
+// batches judges the batches of receipts, each on what it names as its parent: a
+// proof has every line of the branch that its writer knew, and one says nothing about
+// another. Their trees and sealed files are not in a proof: the signature covers the
+// hashes at both ends, and opened receipts prove themselves by those.
 func (c *proofCheck) batches(ctx context.Context) error {
-	j := &judge{state: c.proven.State, branch: &Branch{}, seen: map[repo.Hash]uint64{}, device: func(id string) (span, error) { return c.spans[id], nil }}
+	j := &judge{state: c.proven.State, branch: &Branch{}, seen: map[repo.Hash]place{}, device: func(id string) (span, error) { return c.spans[id], nil }}
 	for !c.stopped() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		raw, err := c.reader.next(partBatch)
+		kind, raw, err := c.reader.either(partStray, partBatch)
 		if err != nil {
 			return err
 		}
 		if raw == nil {
 			break
 		}
-		if err := c.batch(j, raw); err != nil {
+		if err := c.commit(j, kind, raw); err != nil {
 			return err
 		}
 	}
@@ -235,12 +240,31 @@ func (c *proofCheck) batches(ctx context.Context) error {
 	return nil
 }
 
+// commit takes in one commit of the branch, and its place on its line.
+func (c *proofCheck) commit(j *judge, kind byte, raw []byte) error {
+	id, parent := repo.Hash(change.CommitID(raw)), parentOf(raw)
+	if c.awaited[id] {
+		return fmt.Errorf("%w: a batch of receipts comes before the one that it follows", ErrProof)
+	}
+	before := j.after(parent)
+	if before == nil && !parent.IsZero() {
+		c.awaited[parent] = true
+	}
+	sum := sha256.Sum256(raw)
+	if kind == partBatch {
+		if err := c.batch(j, step{id: id, sum: sum}, raw, before); err != nil {
+			return err
+		}
+	}
+	j.seen[id] = place{j.head, sum}
+	return nil
+}
+
 // batch judges one batch, and the receipts that the proof opens of it.
-func (c *proofCheck) batch(j *judge, raw []byte) error {
-	s := step{id: repo.Hash(change.CommitID(raw))}
+func (c *proofCheck) batch(j *judge, s step, raw []byte, before *[32]byte) error {
 	s.batch, s.err = batch.Parse(raw)
 	counted, told := len(j.branch.Posted), len(j.branch.Findings)
-	if err := j.step(s, nil); err != nil {
+	if err := j.step(s, before); err != nil {
 		return err
 	}
 	c.proven.Findings = append(c.proven.Findings, j.branch.Findings[told:]...)

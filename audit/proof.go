@@ -29,6 +29,7 @@ const (
 	partChange   = 'C' // a raw change
 	partFile     = 'F' // a file that the change before wrote
 	partDeleted  = 'D' // one that it deleted
+	partStray    = 'S' // a raw commit of the receipts branch that counts for nobody
 	partBatch    = 'B' // a raw batch of receipts
 	partReceipts = 'R' // what is in the batch before, opened
 	partEnd      = 'E' // SHA-256 of everything before
@@ -37,6 +38,7 @@ const (
 // Limits of the parts, in bytes.
 const (
 	maxProofFile     = 4 << 20
+	maxProofStray    = 64 << 10
 	maxProofReceipts = batch.MaxPlain + 4*batch.MaxReceipts
 	headSize         = 26 + 8 + 32 + 8
 )
@@ -50,6 +52,8 @@ func maxPart(kind byte) int {
 		return change.MaxSize
 	case partFile, partDeleted:
 		return maxProofFile
+	case partStray:
+		return maxProofStray
 	case partBatch:
 		return batch.MaxCommit
 	case partReceipts:
@@ -165,7 +169,11 @@ func (w *proofWriter) receipts(ctx context.Context, v *vault.Vault, o ExportOpti
 			return err
 		}
 	}
-	for _, p := range b.Posted {
+	strays := b.Strays
+	for i, p := range b.Posted {
+		if strays, err = w.strays(v, strays, i); err != nil {
+			return err
+		}
 		raw, err := v.Repo().Commit(p.ID)
 		if err != nil {
 			return err
@@ -191,7 +199,24 @@ func (w *proofWriter) receipts(ctx context.Context, v *vault.Vault, o ExportOpti
 		w.part(partReceipts, plain)
 		sum.Receipts += len(entries)
 	}
+	if _, err := w.strays(v, strays, len(b.Posted)); err != nil {
+		return err
+	}
 	return w.err
+}
+
+// strays writes the commits that count for nobody and come before a batch, and
+// returns the others: the line of a batch is known by the commits before it.
+func (w *proofWriter) strays(v *vault.Vault, all []Stray, before int) ([]Stray, error) {
+	for len(all) > 0 && all[0].Before <= before {
+		raw, err := v.Repo().Commit(all[0].ID)
+		if err != nil {
+			return nil, err
+		}
+		w.part(partStray, raw)
+		all = all[1:]
+	}
+	return all, nil
 }
 
 // proofReader reads parts.
@@ -279,6 +304,16 @@ func (r *proofReader) next(kind byte) ([]byte, error) {
 		p.data = []byte{}
 	}
 	return p.data, nil
+}
+
+// either takes the next part if it is of one of two kinds.
+func (r *proofReader) either(a, b byte) (byte, []byte, error) {
+	data, err := r.next(a)
+	if data != nil || err != nil {
+		return a, data, err
+	}
+	data, err = r.next(b)
+	return b, data, err
 }
 
 // file takes the next touched path of a change; nil if there is none.
