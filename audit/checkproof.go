@@ -37,6 +37,7 @@ type Proven struct {
 	Changes  int
 	Batches  int
 	Receipts int // opened
+	Closed   int // batches that were judged by their signature alone: their receipts were left out
 }
 
 // CheckProof reads what [Export] wrote and judges it as [Verify] judges a vault: every
@@ -236,8 +237,17 @@ func (c *proofCheck) batches(ctx context.Context) error {
 	c.proven.Batches = len(j.branch.Posted)
 	c.proven.Checks = append(c.proven.Checks,
 		Check{Name: "receipts", Count: c.proven.Batches, What: "signed batches of receipts; their ends, and whole devices, may be withheld"},
-		Check{Name: "readings", Count: c.proven.Receipts, What: "receipts, each proved by its hash"})
+		c.read())
 	return nil
+}
+
+// read says how much of the readings could be looked at.
+func (c *proofCheck) read() Check {
+	x := Check{Name: "readings", Count: c.proven.Receipts, What: "receipts, each proved by its hash"}
+	if n := c.proven.Closed; n > 0 {
+		x.Skipped = fmt.Sprintf("the proof leaves out what %d of its %d batches hold", n, c.proven.Batches)
+	}
+	return x
 }
 
 // commit takes in one commit of the branch, and its place on its line.
@@ -269,6 +279,9 @@ func (c *proofCheck) batch(j *judge, s step, raw []byte, before *[32]byte) error
 	}
 	c.proven.Findings = append(c.proven.Findings, j.branch.Findings[told:]...)
 	entries, err := c.reader.opened()
+	if entries == nil && len(j.branch.Posted) > counted {
+		c.proven.Closed++
+	}
 	if err != nil || entries == nil || len(j.branch.Posted) == counted {
 		return err
 	}

@@ -103,3 +103,17 @@ func TestAProofHasNoBatchBeforeTheOneThatItFollows(t *testing.T) {
 		t.Errorf("in the wrong order: %v", err)
 	}
 }
+
+func TestAnExportSaysWhatItsReceiverWouldFind(t *testing.T) {
+	w := newWorld(t)
+	w.ben.read(now)
+	vaulttest.Edit(t, w.ana.vault, team.Remove("ben"))
+	w.ana.read(now)
+	w.share(w.ana)
+	w.forge(w.ben, func(*forgery) {})
+	w.fetch(w.ana)
+	sum, err := audit.Export(t.Context(), w.ana.vault, &bytes.Buffer{}, audit.ExportOptions{Now: now})
+	if err != nil || sum.Broken == nil || sum.Broken.Class != audit.Denied || sum.Unopened != 2 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}

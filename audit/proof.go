@@ -76,13 +76,13 @@ type ExportOptions struct {
 // Exported is what [Export] wrote.
 type Exported struct {
 	Changes, Batches, Receipts int
-	Unopened                   int // batches whose receipts were left out because they don't open
+	Unopened                   int // batches whose receipts are not in it: they don't open, or are not wanted
+	// Broken is the first thing in the proof that is more than a note, or nil.
+	Broken *Finding
 }
 
-// Export writes a proof of the vault's whole history: one file that [CheckProof]
-// checks without the vault and without any key. It holds everything that is signed,
-// with all values sealed as they are in the vault, and opens none.
-func Export(ctx context.Context, v *vault.Vault, to io.Writer, o ExportOptions) (Exported, error) {
+// export is [Export] without its check.
+func export(ctx context.Context, v *vault.Vault, to io.Writer, o ExportOptions) (Exported, error) {
 	w := newProofWriter(to)
 	var sum Exported
 	head := v.Head()
@@ -181,6 +181,7 @@ func (w *proofWriter) receipts(ctx context.Context, v *vault.Vault, o ExportOpti
 		w.part(partBatch, raw)
 		sum.Batches++
 		if !o.Readings {
+			sum.Unopened++
 			continue
 		}
 		entries, err := OpenBatch(ctx, v, v.Repo(), p)
