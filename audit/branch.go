@@ -82,6 +82,7 @@ func ReadBranch(ctx context.Context, v *vault.Vault, from *repo.Repo, tips ...re
 type judge struct {
 	state  *chain.State
 	from   *repo.Repo                    // nil where only commits are at hand
+	light  bool                          // without trees and files
 	device func(id string) (span, error) // when a device of the policy was in use
 	branch *Branch
 	// head is the highest number of a change that a batch of this line so far knew of:
@@ -280,7 +281,7 @@ func (j *judge) step(s step, before *[32]byte) error {
 	if err := j.rights(p); err != nil {
 		return err
 	}
-	if j.from != nil {
+	if j.from != nil && !j.light {
 		p.File = j.content(p)
 	}
 	j.branch.Posted = append(j.branch.Posted, p)

@@ -395,3 +395,46 @@ func TestAnOldGlanceAtReceiptsLosesNone(t *testing.T) {
 		t.Errorf("%d batches, %v", len(b.Posted), b.Findings)
 	}
 }
+
+func TestRubbishThatAPersonHasLookedAtIsANoteAndNewRubbishIsNot(t *testing.T) {
+	w := newWorld(t)
+	w.ana.read(now)
+	w.share(w.ana)
+	rubbish := func(parent string) {
+		w.setTip(remotetest.Commit(t, w.host, parent, "README", "free pizza"))
+		w.fetch(w.ana)
+	}
+	rubbish("") // instead of what was there
+	if known, err := audit.ReadKnown(w.ana.vault); err != nil || len(known.Warnings()) != 2 {
+		t.Errorf("%+v, %v", known, err)
+	}
+	w.ben.read(now)
+	w.share(w.ben)
+	w.fetch(w.ana)
+	if v := verdict(t, w.ana, audit.VerifyOptions{All: true}); v.Broken() == nil {
+		t.Error("it verifies before somebody has looked at it")
+	}
+	done, err := audit.Accept(t.Context(), w.ana.vault)
+	if err != nil || done != (audit.Accepted{Lines: 1, Strays: 1}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+	w.ana.read(now)
+	w.share(w.ana)
+	v := verdict(t, w.ana, audit.VerifyOptions{})
+	if diff := cmp.Diff([]string{"(malformed)"}, classes(v.Findings)); diff != "" {
+		t.Error(diff)
+	}
+	if known, err := audit.ReadKnown(w.ana.vault); err != nil || len(known.Warnings()) != 0 {
+		t.Errorf("%+v, %v", known, err)
+	}
+	if got := told(t, w.ana, audit.LogOptions{Branch: w.ana.branch()}); len(got) != 3 {
+		t.Errorf("readings: %q", got)
+	}
+	rubbish(w.tip())
+	if v := verdict(t, w.ana, audit.VerifyOptions{}); v.Broken() == nil || v.Broken().Class != audit.Malformed {
+		t.Errorf("new rubbish: %v", v.Findings)
+	}
+	if known, err := audit.ReadKnown(w.ana.vault); err != nil || len(known.Warnings()) != 1 {
+		t.Errorf("%+v, %v", known, err)
+	}
+}

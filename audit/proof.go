@@ -160,7 +160,7 @@ func (w *proofWriter) receipts(ctx context.Context, v *vault.Vault, o ExportOpti
 	if err != nil {
 		return err
 	}
-	b, err := ReadBranch(ctx, v, v.Repo(), known.Tips()...)
+	b, err := known.Read(ctx, v)
 	if err != nil {
 		return err
 	}

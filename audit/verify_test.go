@@ -199,8 +199,8 @@ func TestAReplacedBranchIsSilentOnceAPersonKnowsWhy(t *testing.T) {
 	w.ben.read(now)
 	w.share(w.ben)
 	w.fetch(w.ana)
-	if n, err := audit.AcceptLost(t.Context(), w.ana.vault); n != 1 || err != nil {
-		t.Fatal(n, err)
+	if done, err := audit.Accept(t.Context(), w.ana.vault); done.Lines != 1 || err != nil {
+		t.Fatal(done, err)
 	}
 	v := verdict(t, w.ana, audit.VerifyOptions{})
 	if v.Broken() != nil {

@@ -21,7 +21,7 @@ func (x *verifier) branch(ctx context.Context) error {
 		x.checked(Check{Name: "receipts", What: "batches of receipts", Skipped: "this machine has not seen a receipts branch"})
 		return nil
 	}
-	b, err := ReadBranch(ctx, x.v, x.v.Repo(), known.Tips()...)
+	b, err := known.Read(ctx, x.v)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (a *app) receipts(ctx context.Context, s *session) (b *audit.Branch, pendin
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if b, err = audit.ReadBranch(ctx, s.vault, s.vault.Repo(), known.Tips()...); err != nil {
+	if b, err = known.Read(ctx, s.vault); err != nil {
 		return nil, nil, nil, err
 	}
 	log, err := a.ownLog(ctx, s)

@@ -33,7 +33,7 @@ nor network. Ask its sender for the vault's id and a floor by another way.`,
 			&cli.StringFlag{Name: "vault", Usage: "with FILE: the `id` that the vault must have"},
 			&cli.StringFlag{Name: "floor", Usage: "with FILE: a `change` that its history must hold, as in secr.toml"},
 			&cli.BoolFlag{Name: "log", Usage: "with FILE: show the changes and readings in it, too"},
-			&cli.BoolFlag{Name: "accept-replaced", Usage: "I know why a remote replaced its receipts branch"},
+			&cli.BoolFlag{Name: "accept-replaced", Usage: "I have seen why a remote replaced its receipts branch, or what on it is no batch of receipts"},
 			jsonFlag(),
 		},
 		most: 1,
@@ -100,11 +100,14 @@ func (a *app) auditVerify(ctx context.Context, o auditVerifyOptions) error {
 	}
 	defer s.vault.Close()
 	if o.accept {
-		n, err := audit.AcceptLost(ctx, s.vault)
+		done, err := audit.Accept(ctx, s.vault)
 		if err != nil {
 			return err
 		}
-		a.note("%s of receipts will not be told of again; they stay on this machine", count(n, "replaced line"))
+		a.note("%s of receipts will not be told of again; they stay on this machine", count(done.Lines, "replaced line"))
+		if done.Strays > 0 {
+			a.note("%s on the branch that count for nobody are notes from now on", count(done.Strays, "commit"))
+		}
 	}
 	vo := audit.VerifyOptions{All: o.all}
 	if who, err := s.vault.Identity(ctx); err == nil && who.Active {

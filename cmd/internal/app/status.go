@@ -122,6 +122,11 @@ func (a *app) fillStatus(ctx context.Context, s *session, doc *statusJSON, o sta
 		}
 	}
 	doc.Notes = append(doc.Notes, a.expiries(s)...)
+	standing, err := receiptWarnings(s.vault)
+	if err != nil {
+		standing = []string{"receipts: " + err.Error()}
+	}
+	doc.Notes = append(doc.Notes, standing...)
 	if !o.exposed {
 		return nil
 	}

@@ -248,7 +248,7 @@ type syncJSON struct {
 }
 
 func (a *app) sayResult(ctx context.Context, s *session, w way, r replica.Result, o syncOptions) error {
-	a.exchangeReceipts(ctx, s, w, o.pull)
+	a.shareReceipts(ctx, s, w, o.pull)
 	for _, aside := range r.Aside {
 		a.warn("change %q was set aside: %s (secr status shows it)", aside.Subject, aside.Reason)
 	}
