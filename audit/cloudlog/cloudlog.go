@@ -46,8 +46,8 @@ type Event struct {
 }
 
 // Read gives every decryption in a file to yield, in the file's order, and says how
-// many events of all kinds there were. It fails with ErrFormat on anything but the
-// known logs.
+// many events of all kinds there were. A log of a day without any is one, too. It
+// fails with ErrFormat on anything but the known logs.
 func Read(from io.Reader, yield func(Event) error) (events int, err error) {
 	in := bufio.NewReaderSize(from, 1<<16)
 	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -58,10 +58,10 @@ func Read(from io.Reader, yield func(Event) error) (events int, err error) {
 		in = bufio.NewReaderSize(z, 1<<16)
 	}
 	r := &reader{decoder: json.NewDecoder(in), yield: yield}
-	for {
+	for documents := 0; ; documents++ {
 		switch err := r.document(); {
-		case errors.Is(err, io.EOF) && r.events == 0:
-			return 0, fmt.Errorf("%w: it holds no event", ErrFormat)
+		case errors.Is(err, io.EOF) && documents == 0:
+			return 0, fmt.Errorf("%w: it is empty", ErrFormat)
 		case errors.Is(err, io.EOF):
 			return r.events, nil
 		case err != nil:

@@ -94,6 +94,14 @@ func TestLinesOfEventsAreRead(t *testing.T) {
 	}
 }
 
+func TestALogWithoutEventsIsALog(t *testing.T) {
+	for _, text := range []string{`[]`, `{"Records":[]}`, `{"records": []}`, `{"Events": []}`, `{"entries": []}`, `{"value": []}`} {
+		if got, n := read(t, []byte(text)); len(got) != 0 || n != 0 {
+			t.Errorf("%s: %d events, %d decryptions", text, n, len(got))
+		}
+	}
+}
+
 func TestWhatIsNoCloudLogIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":        "",
@@ -105,7 +113,8 @@ func TestWhatIsNoCloudLogIsRefused(t *testing.T) {
 		"cut":            `{"Records": [{"eventSource": "kms.amazonaws.com", "eventName": "Decrypt", "eventTime": "2023-11-14T22:15:02Z"}`,
 		"no time":        `{"Records": [{"eventSource": "kms.amazonaws.com", "eventName": "Decrypt", "eventTime": "yesterday"}]}`,
 		"cut gzip":       "\x1f\x8b\x08",
-		"empty":          `{"Records": []}`,
+		"nothing in it":  `{}`,
+		"cut list":       `[`,
 		"nested text":    `{"Events": [{"CloudTrailEvent": "nope"}]}`,
 	} {
 		_, err := cloudlog.Read(strings.NewReader(text), func(cloudlog.Event) error { return nil })

@@ -196,7 +196,7 @@ func strangers() []row {
 		{cloudClass(cloud.NoCredentials), Identity, "log in to that cloud, or give this machine its role"},
 		{is(vault.ErrCloud), Failed, "secr kms test"},
 		{as[*local.LockedError], Failed, "wait for that process, or end it"},
-		{is(cloudlog.ErrFormat), Failed, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
+		{is(cloudlog.ErrFormat), Usage, "logs of AWS CloudTrail, Google Cloud audit logs and Azure Key Vault AuditEvent are known"},
 		{as[*child.NameError], Failed, "secr run --except leaves it out"},
 		{as[*child.TooLargeError], Failed, ""},
 		{is(fs.ErrPermission), Failed, "secr doctor says what is wrong"},
