@@ -100,6 +100,9 @@ type verb struct {
 	long       string
 	example    string
 	flags      []cli.Flag
+	// filled are flags that are never empty: a script's variable that isn't set must
+	// not mean now, or the version before.
+	filled []string
 	// least and most bound the positional arguments; most < 0 is no bound.
 	least, most int
 	run         func(*cli.Context) error
@@ -132,6 +135,11 @@ func (v verb) command() *cli.Command {
 		for _, name := range needed {
 			if !ctx.IsSet(name) {
 				return exit.Usagef("%s needs --%s", ctx.Command.HelpName, name).WithHint("%s --help", ctx.Command.HelpName)
+			}
+		}
+		for _, name := range v.filled {
+			if ctx.IsSet(name) && ctx.String(name) == "" {
+				return exit.Usagef("%s: --%s is empty", ctx.Command.HelpName, name).WithHint("is a variable of a script not set?")
 			}
 		}
 		return v.run(ctx)

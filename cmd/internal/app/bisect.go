@@ -26,7 +26,7 @@ secr bisect --env production --good 12 --bad 40 -- npm test`,
 			envFlag(), &cli.StringFlag{Name: "good", Usage: "a change or `TIME` at which the command worked"},
 			&cli.StringFlag{Name: "bad", Usage: "a change or `TIME` at which it did not", Value: "now"}, reasonFlag(), jsonFlag(),
 		},
-		least: 1, most: -1,
+		filled: []string{"good", "bad"}, least: 1, most: -1,
 		run: func(c *cli.Context) error {
 			return a.bisect(c.Context, bisectOptions{
 				env: c.String("env"), good: c.String("good"), bad: c.String("bad"), reason: c.String("reason"), json: c.Bool("json"), command: c.Args().Slice(),

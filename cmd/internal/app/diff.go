@@ -33,7 +33,7 @@ secr diff --file .env --fail`,
 			&cli.BoolFlag{Name: "fail", Usage: "exit 1 if there is a difference"},
 			&cli.BoolFlag{Name: "reveal", Usage: "show the values"}, reasonFlag(), jsonFlag(),
 		},
-		most: 2,
+		filled: []string{"since", "until"}, most: 2,
 		run: func(c *cli.Context) error {
 			return a.diff(c.Context, diffOptions{
 				between: c.Args().Slice(), env: c.String("env"), since: c.String("since"), until: c.String("until"), file: c.String("file"),

@@ -24,11 +24,14 @@ secr get API_KEY --version 3`,
 			envFlag(), &cli.Uint64Flag{Name: "version", Usage: "an earlier `number`; secr history KEY lists them"},
 			atFlag(), reasonFlag(), jsonFlag(),
 		},
-		least: 1, most: 1,
+		filled: []string{"at"}, least: 1, most: 1,
 		run: func(c *cli.Context) error {
-			return a.get(c.Context, getOptions{
-				env: c.String("env"), name: c.Args().First(), version: c.Uint64("version"), at: c.String("at"), reason: c.String("reason"), json: c.Bool("json"),
-			})
+			o := getOptions{env: c.String("env"), name: c.Args().First(), at: c.String("at"), reason: c.String("reason"), json: c.Bool("json")}
+			if c.IsSet("version") {
+				n := c.Uint64("version")
+				o.version = &n
+			}
+			return a.get(c.Context, o)
 		},
 	}.command()
 }
@@ -39,7 +42,7 @@ func reasonFlag() cli.Flag {
 
 type getOptions struct {
 	env, name string
-	version   uint64
+	version   *uint64 // nil is the current one
 	at        string
 	reason    string
 	json      bool
@@ -108,9 +111,14 @@ func (a *app) get(ctx context.Context, o getOptions) error {
 	if err != nil {
 		return err
 	}
-	values, err := a.reveal(ctx, s, vault.Request{
-		Environment: env, Names: []string{o.name}, Version: o.version, Action: "get", Reason: o.reason,
-	})
+	request := vault.Request{Environment: env, Names: []string{o.name}, Action: "get", Reason: o.reason}
+	if o.version != nil {
+		if *o.version == 0 {
+			return noVersionZero(env, o.name)
+		}
+		request.Version = *o.version
+	}
+	values, err := a.reveal(ctx, s, request)
 	if err != nil {
 		return err
 	}
@@ -119,7 +127,7 @@ func (a *app) get(ctx context.Context, o getOptions) error {
 	}
 	v := values[0]
 	defer v.Secret.Wipe()
-	if o.version == 0 {
+	if o.version == nil {
 		a.refreshSnapshot(ctx, s, env)
 	}
 	if o.json {

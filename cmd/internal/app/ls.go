@@ -21,6 +21,7 @@ secr ls --env production --json`,
 			envFlag(), &cli.BoolFlag{Name: "reveal", Usage: "show the values too"},
 			&cli.StringFlag{Name: "tag", Usage: "only secrets with this tag"}, atFlag(), reasonFlag(), jsonFlag(),
 		},
+		filled: []string{"at"},
 		run: func(c *cli.Context) error {
 			return a.ls(c.Context, lsOptions{
 				env: c.String("env"), reveal: c.Bool("reveal"), tag: c.String("tag"), at: c.String("at"), reason: c.String("reason"), json: c.Bool("json"),

@@ -31,7 +31,7 @@ secr rollback --env production --to "2 hours ago" --yes`,
 			envFlag(), &cli.StringFlag{Name: "to", Usage: "a `VERSION` of the KEY; without a KEY a change or time"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change, and change nothing"}, yesFlag(), reasonFlag(),
 		},
-		most: 1,
+		filled: []string{"to"}, most: 1,
 		run: func(c *cli.Context) error {
 			o := rollbackOptions{env: c.String("env"), name: c.Args().First(), to: c.String("to"), dryRun: c.Bool("dry-run"), sure: c.Bool("yes"), reason: c.String("reason")}
 			if o.name == "" {
@@ -75,7 +75,7 @@ func (a *app) rollback(ctx context.Context, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
-	target, err := earlier(versions, marks, o)
+	target, err := earlier(versions, marks, env, o)
 	if err != nil {
 		return err
 	}
@@ -93,11 +93,14 @@ func (a *app) rollback(ctx context.Context, o rollbackOptions) error {
 
 // earlier chooses the version to put back: the one named, or the newest with
 // another value than the current one.
-func earlier(versions []vault.Version, marks map[uint64]vault.Mark, o rollbackOptions) (uint64, error) {
+func earlier(versions []vault.Version, marks map[uint64]vault.Mark, env string, o rollbackOptions) (uint64, error) {
 	if o.to != "" {
 		n, err := strconv.ParseUint(o.to, 10, 64)
 		if err != nil {
 			return 0, exit.Usagef("--to %s is no version of a secret", o.to).WithHint("secr history %s", o.name)
+		}
+		if n == 0 {
+			return 0, noVersionZero(env, o.name)
 		}
 		return n, nil
 	}
@@ -108,6 +111,12 @@ func earlier(versions []vault.Version, marks map[uint64]vault.Mark, o rollbackOp
 		}
 	}
 	return 0, exit.New(exit.NotFound, "%s has no earlier value", o.name).WithHint("secr history %s", o.name)
+}
+
+// noVersionZero says of a version that was asked for what is said of others that are
+// not there. Versions count from 1, and a request without one means the current.
+func noVersionZero(env, name string) error {
+	return exit.New(exit.NotFound, "%s/%s has no value in version 0", env, name).WithHint("secr history %s --env %s", name, env)
 }
 
 func (a *app) rollbackAll(ctx context.Context, o rollbackOptions) error {

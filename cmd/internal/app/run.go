@@ -37,7 +37,7 @@ secr run sh -c 'echo "$PORT"'`,
 			&cli.BoolFlag{Name: "fresh", Usage: "first get what the remote has; fail if that takes more than 3 seconds"},
 			atFlag(), reasonFlag(),
 		},
-		least: 1, most: -1,
+		filled: []string{"at"}, least: 1, most: -1,
 		run: func(c *cli.Context) error {
 			return a.runProgram(c.Context, runOptions{
 				env: c.String("env"), only: c.StringSlice("only"), except: c.StringSlice("except"), prefix: c.String("prefix"),
