@@ -157,6 +157,9 @@ func (d *Draft) target(environment, name string) *target {
 	return t
 }
 
+// Len is how many secrets the draft is about; one that is named twice is one.
+func (d *Draft) Len() int { return len(d.targets) }
+
 func (m *Meta) merge(n Meta) {
 	if n.Kind != nil {
 		m.Kind = n.Kind

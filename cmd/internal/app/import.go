@@ -68,7 +68,7 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 	for _, e := range kept {
 		d.Set(env, e.Name, keys.NewSecret([]byte(e.Value)), vault.Meta{})
 	}
-	report, err := a.commitImport(ctx, d, env, len(kept), o.dryRun)
+	report, err := a.commitImport(ctx, d, env, o.dryRun)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,14 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 	return nil
 }
 
-func (a *app) commitImport(ctx context.Context, d *vault.Draft, env string, n int, dryRun bool) (vault.Report, error) {
-	if n == 0 {
+func (a *app) commitImport(ctx context.Context, d *vault.Draft, env string, dryRun bool) (vault.Report, error) {
+	if d.Len() == 0 {
 		return vault.Report{}, nil
 	}
 	if dryRun {
 		return d.Plan(ctx)
 	}
-	_, err := d.Commit(ctx, fmt.Sprintf("import %s into %s", count(n, "secret"), env))
+	_, err := d.Commit(ctx, fmt.Sprintf("import %s into %s", count(d.Len(), "secret"), env))
 	return d.Report(), err
 }
 

@@ -34,6 +34,7 @@ func (a *app) rm(ctx context.Context, o rmOptions) error {
 	if err := validNames(o.names); err != nil {
 		return err
 	}
+	o.names = once(o.names)
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
