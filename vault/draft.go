@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/secr/secr/keys"
@@ -51,7 +52,7 @@ func (t *target) moved(now standing) bool {
 }
 
 // Meta is what to make of a label: nil fields stay as they are, and are empty for
-// a new secret.
+// a new secret. Another value loses the expiry and the tag [RotatedTag] of the one before.
 type Meta struct {
 	Kind       *record.LabelKind // nil for a new secret is a variable
 	Note       *string
@@ -60,10 +61,23 @@ type Meta struct {
 	Tags       *[]string
 }
 
+// RotatedTag on a secret says that its value was replaced where it is used, so that
+// putting it back would bring a dead value.
+const RotatedTag = "rotated"
+
+// afresh is what a new value takes over of the old one's label: not what was said of the
+// old value alone, its date of expiry and that it was rotated.
+func afresh(l record.Label) record.Label {
+	l.Expires = 0
+	l.Tags = slices.DeleteFunc(slices.Clone(l.Tags), func(tag string) bool { return tag == RotatedTag })
+	return l
+}
+
 // Report is what a draft did, or would do.
 type Report struct {
 	Written       []Entry         // secrets that were set, relabelled or deleted
 	Unchanged     []Entry         // secrets that already were what they should be
+	Dropped       []Entry         // as they were: what expired or was rotated, of those that got another value that isn't
 	Turned        []policy.KeyRef // keys that advanced
 	Resealed      int             // secrets that were sealed again
 	Waiting       []Waiting       // cloud keys that could not be wrapped to

@@ -56,6 +56,9 @@ func (w *writer) secrets(ctx context.Context, d *Draft) error {
 		}
 		w.files[secretPath(r.entry.Environment, r.entry.ID)] = r.data
 		d.report.Written = append(d.report.Written, r.entry)
+		if r.dropped != nil {
+			d.report.Dropped = append(d.report.Dropped, *r.dropped)
+		}
 	}
 	return nil
 }
@@ -66,6 +69,8 @@ type result struct {
 	entry Entry
 	data  []byte
 	moved bool
+
+	dropped *Entry // what was there, if the new value didn't take over all of its label
 }
 
 // sealing unlocks an environment for writing.
@@ -133,12 +138,17 @@ func (w *writer) sealTarget(s *sealing, t *target) (result, error) {
 		return result{}, err
 	}
 	defer now.value.Wipe()
-	label, value := t.meta.apply(now.label), now.value
+	label, value := now.label, now.value
 	equal := t.kind != record.Delete && now.live
 	if t.kind == record.Set {
 		value = t.value
-		equal = now.live && now.value.Equal(value)
+		if equal = now.live && now.value.Equal(value); !equal {
+			label = afresh(label)
+		}
 	}
+	dropped := label.Expires != now.label.Expires && t.meta.Expires == nil ||
+		len(label.Tags) != len(now.label.Tags) && t.meta.Tags == nil
+	label = t.meta.apply(label)
 	gone := t.kind == record.Delete && t.expects && !now.live
 	switch {
 	case gone, equal && sameLabel(now.label, label):
@@ -159,7 +169,12 @@ func (w *writer) sealTarget(s *sealing, t *target) (result, error) {
 	case t.kind == record.Set && equal:
 		h.Kind = record.Relabel
 	}
-	return w.seal(s, now.id, h, now.old, label, value)
+	r, err := w.seal(s, now.id, h, now.old, label, value)
+	if dropped {
+		was := w.entry(s, now)
+		r.dropped = &was
+	}
+	return r, err
 }
 
 // entry says what a writer found.

@@ -148,6 +148,7 @@ func (a *app) reportImport(env string, r vault.Report, skipped []skippedJSON, o 
 			a.warn("line %d: %s can't be a secret's name and was skipped", x.Line, x.Name)
 		}
 	}
+	a.noteDropped(r)
 	if o.file != "-" && !o.dryRun && len(r.Written) > 0 {
 		a.note("%s still holds the values in plain text: delete it once `secr run` does without", term.Clean(o.file))
 	}

@@ -83,7 +83,22 @@ func (a *app) reportWritten(done string, r vault.Report, asJSON bool) error {
 	for _, e := range r.Unchanged {
 		fmt.Fprintf(a.term.Err, "%s in %s is that already, version %d\n", term.Clean(e.Label.Name), e.Environment, e.Version)
 	}
+	a.noteDropped(r)
 	return nil
+}
+
+// noteDropped tells what a new value didn't take over from the one before.
+func (a *app) noteDropped(r vault.Report) {
+	for _, e := range r.Dropped {
+		var what []string
+		if e.Label.Expires != 0 {
+			what = append(what, "expiry on "+day(e.Label.Expires))
+		}
+		if hasTag(e, vault.RotatedTag) {
+			what = append(what, "tag "+vault.RotatedTag)
+		}
+		a.note("%s has a new value without the old one's %s", e.Label.Name, strings.Join(what, " and "))
+	}
 }
 
 func items(entries []vault.Entry) []writtenItem {
