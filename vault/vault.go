@@ -147,6 +147,10 @@ func (v *Vault) State() *chain.State { return v.state }
 // Policy is the policy of [Vault.State]. It must not be changed.
 func (v *Vault) Policy() *policy.Policy { return v.state.Policy() }
 
+// Newest is the policy of the newest state, which decides what may be done; of a view
+// of an older state, too. It must not be changed.
+func (v *Vault) Newest() *policy.Policy { return v.unlocking().Policy() }
+
 // Head is the newest change of [Vault.State].
 func (v *Vault) Head() chain.Head { return v.state.Head() }
 

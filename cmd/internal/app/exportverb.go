@@ -16,7 +16,8 @@ func (a *app) exportVerb() *cli.Command {
 	return verb{
 		name: "export", short: "Print values for other programs",
 		long: `Formats: ` + strings.Join(export.Formats(), ", ") + `. What a format can't hold exactly is an error
-that names the secret. In a GitHub job, github also masks the values in the log.
+that names the secret. Special names that the environment doesn't allow are refused, as
+by run, in dotenv, shell, docker and github. In a GitHub job, github also masks the values in the log.
 The output is plain text: secr run needs none.`,
 		example: `secr export --format json
 eval "$(secr export --format shell)"
@@ -67,6 +68,10 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	}
 	variables := make([]export.Variable, len(values))
 	for i, v := range values {
+		if export.Injects(o.format.Format) && s.bars(env, v.Label.Name) {
+			return exit.New(exit.Denied, "%s is a special name: it would run code or redirect traffic where this is read", v.Label.Name).
+				WithHint("secr export --only names others; secr env set %s --allow %s lets it in", env, v.Label.Name)
+		}
 		variables[i] = export.Variable{Name: v.Label.Name, Value: v.Secret.Reveal()}
 	}
 	doc, err := export.Write(o.format, variables)

@@ -122,7 +122,7 @@ func (s *session) sortEntries(env string, entries []dotenv.Entry) (kept []dotenv
 		switch {
 		case !special.Valid(e.Name):
 			skipped = append(skipped, skippedJSON{e.Name, e.Line, "name"})
-		case special.Name(e.Name, foldsCase()) && !s.allows(env, e.Name):
+		case s.bars(env, e.Name):
 			skipped = append(skipped, skippedJSON{e.Name, e.Line, "special"})
 		default:
 			kept = append(kept, e)

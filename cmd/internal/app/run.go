@@ -135,7 +135,7 @@ func (a *app) injected(ctx context.Context, s *session, env string, o runOptions
 	var files []string
 	for _, v := range values {
 		name := o.prefix + v.Label.Name
-		if special.Name(name, foldsCase()) && !s.allows(env, name) {
+		if s.bars(env, name) {
 			return nil, exit.New(exit.Denied, "%s is a special name: it would run code or redirect traffic here", name).
 				WithHint("secr run --except %s leaves it out; secr env set %s --allow %s lets it in", v.Label.Name, env, name)
 		}

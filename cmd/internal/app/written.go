@@ -20,7 +20,7 @@ func (s *session) checkNames(env string, names ...string) error {
 		return err
 	}
 	for _, name := range names {
-		if special.Name(name, foldsCase()) && !s.allows(env, name) {
+		if s.bars(env, name) {
 			return exit.New(exit.Denied, "%s is a special name: it would run code or redirect traffic on a colleague's machine", name).
 				WithHint("secr env set %s --allow %s, if that is what you want", env, name)
 		}
@@ -39,9 +39,15 @@ func validNames(names []string) error {
 	return nil
 }
 
+// bars says whether a name is special and not allowed in an environment. Today's policy
+// says so, of values of an older state, too.
+func (s *session) bars(env, name string) bool {
+	return special.Name(name, foldsCase()) && !s.allows(env, name)
+}
+
 // allows says whether policy allows a special name in an environment.
 func (s *session) allows(env, name string) bool {
-	e, ok := s.vault.Policy().Environment(env)
+	e, ok := s.vault.Newest().Environment(env)
 	if !ok {
 		return false
 	}

@@ -37,6 +37,16 @@ func Formats() []string {
 	return []string{"dotenv", "json", "yaml", "shell", "docker", "k8s", "github"}
 }
 
+// Injects says whether a format's document becomes variables of programs: a shell reads
+// it, or whatever starts them. The others are data.
+func Injects(format string) bool {
+	switch format {
+	case "dotenv", "shell", "docker", "github":
+		return true
+	}
+	return false
+}
+
 // Options are what some formats need besides the variables.
 type Options struct {
 	Format string
