@@ -59,6 +59,19 @@ func (v *Vault) Marks(ctx context.Context, environment string, key keys.Key) (ma
 	return out, nil
 }
 
+// SharedMarks is [Vault.Marks] under the environment's own key: the marks of
+// [Vault.VersionMarks], the same for all colleagues.
+func (v *Vault) SharedMarks(ctx context.Context, environment string) (map[string]Mark, error) {
+	if err := v.may(ctx, environment, policy.Read); err != nil {
+		return nil, err
+	}
+	idKey, err := v.idKey(ctx, environment)
+	if err != nil {
+		return nil, err
+	}
+	return v.Marks(ctx, environment, keys.Derive(idKey, markInfo))
+}
+
 // Recurring finds secrets whose current value is one that they had at some time up to
 // the change until: it was put back, or set again. ids are secrets of the environment.
 // It needs read, and tells no witness, since nothing is shown.

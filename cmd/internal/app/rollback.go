@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/secr/secr/cmd/internal/exit"
 	"github.com/secr/secr/cmd/internal/term"
-	"github.com/secr/secr/keys"
 	"github.com/secr/secr/vault"
 	"github.com/secr/secr/vault/record"
 	"github.com/secr/secr/vault/team"
@@ -67,6 +67,9 @@ func (a *app) rollback(ctx context.Context, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkNames(env, o.name); err != nil {
+		return err
+	}
 	versions, err := s.vault.History(ctx, env, o.name)
 	if err != nil {
 		return err
@@ -87,12 +90,15 @@ func (a *app) rollback(ctx context.Context, o rollbackOptions) error {
 	if !versions[0].Deleted {
 		now = marks[versions[0].Version]
 	}
-	return a.restore(ctx, s, env, []restored{{o.name, now, marks[target], values[0]}}, o,
-		fmt.Sprintf("roll back 1 secret in %s", env))
+	all := []restored{{o.name, now, marks[target], values[0]}}
+	if err := a.warnRestored(ctx, s, env, all); err != nil {
+		return err
+	}
+	return a.restore(ctx, s, env, all, o)
 }
 
 // earlier chooses the version to put back: the one named, or the newest with
-// another value than the current one.
+// another value than the current one. The newest of that value has its last label.
 func earlier(versions []vault.Version, marks map[uint64]vault.Mark, env string, o rollbackOptions) (uint64, error) {
 	if o.to != "" {
 		n, err := strconv.ParseUint(o.to, 10, 64)
@@ -106,7 +112,7 @@ func earlier(versions []vault.Version, marks map[uint64]vault.Mark, env string, 
 	}
 	current := versions[0]
 	for _, v := range versions {
-		if v.Kind == record.Set && (current.Deleted || marks[v.Version] != marks[current.Version]) {
+		if v.Kind != record.Delete && (current.Deleted || marks[v.Version] != marks[current.Version]) {
 			return v.Version, nil
 		}
 	}
@@ -132,13 +138,23 @@ func (a *app) rollbackAll(ctx context.Context, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.difference(ctx, s, env, o)
+	all, barred, err := a.difference(ctx, s, env, o)
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 {
+	for _, name := range barred {
+		a.warn("%s is a special name and was left out; secr env set %s --allow %s lets it in", name, env, name)
+	}
+	switch {
+	case len(all) == 0 && len(barred) > 0:
+		a.note("nothing else in %s differs from then", env)
+		return nil
+	case len(all) == 0:
 		a.note("%s has the same values as then", env)
 		return nil
+	}
+	if err := a.warnRestored(ctx, s, env, all); err != nil {
+		return err
 	}
 	if !o.dryRun && !o.sure {
 		a.showRestored(all)
@@ -152,36 +168,38 @@ func (a *app) rollbackAll(ctx context.Context, o rollbackOptions) error {
 			return exit.New(exit.Stopped, "nothing changed")
 		}
 	}
-	return a.restore(ctx, s, env, all, o, fmt.Sprintf("roll back %s in %s", count(len(all), "secret"), env))
+	return a.restore(ctx, s, env, all, o)
 }
 
-// difference is what an environment has to become to be as it was.
-func (a *app) difference(ctx context.Context, s *session, env string, o rollbackOptions) ([]restored, error) {
-	key := keys.NewKey()
-	now, err := s.vault.Marks(ctx, env, key)
+// difference is what an environment has to become to be as it was. barred are special
+// names that may not come back.
+func (a *app) difference(ctx context.Context, s *session, env string, o rollbackOptions) (out []restored, barred []string, err error) {
+	now, err := s.vault.SharedMarks(ctx, env)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	past := *s
 	if err := a.look(ctx, &past, o.to); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	then, err := past.vault.Marks(ctx, env, key)
+	then, err := past.vault.SharedMarks(ctx, env)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var wanted []string
-	var out []restored
-	for name := range then {
-		if then[name] != now[name] {
+	for _, name := range slices.Sorted(maps.Keys(then)) {
+		switch {
+		case then[name] == now[name]:
+		case s.bars(env, name):
+			barred = append(barred, name)
+		default:
 			wanted = append(wanted, name)
 		}
 	}
 	if len(wanted) > 0 {
-		slices.Sort(wanted)
 		values, err := a.reveal(ctx, &past, vault.Request{Environment: env, Names: wanted, Action: "rollback", Reason: o.reason})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, v := range values {
 			out = append(out, restored{v.Label.Name, now[v.Label.Name], then[v.Label.Name], v})
@@ -193,16 +211,11 @@ func (a *app) difference(ctx context.Context, s *session, env string, o rollback
 		}
 	}
 	slices.SortFunc(out, func(x, y restored) int { return cmp.Compare(x.name, y.name) })
-	return out, nil
+	return out, barred, nil
 }
 
 // restore makes the change, or shows it.
-func (a *app) restore(ctx context.Context, s *session, env string, all []restored, o rollbackOptions, subject string) error {
-	lost, err := team.LostUntil(ctx, s.vault)
-	if err != nil {
-		return err
-	}
-	a.warnRestored(all, lost[env])
+func (a *app) restore(ctx context.Context, s *session, env string, all []restored, o rollbackOptions) error {
 	if o.dryRun {
 		a.showRestored(all)
 		a.note("nothing was changed")
@@ -217,7 +230,7 @@ func (a *app) restore(ctx context.Context, s *session, env string, all []restore
 		l := r.value.Label
 		d.Set(env, r.name, r.value.Secret, vault.Meta{Kind: &l.Kind, Note: &l.Note, Expires: &l.Expires, RotateDays: &l.RotateDays, Tags: &l.Tags})
 	}
-	if _, err := d.Commit(ctx, subject); err != nil {
+	if _, err := d.Commit(ctx, fmt.Sprintf("roll back %s in %s", count(len(all), "secret"), env)); err != nil {
 		return err
 	}
 	for _, e := range d.Report().Written {
@@ -247,21 +260,42 @@ func (a *app) showRestored(all []restored) {
 	}
 }
 
-// rotatedTag on a secret says that its value was replaced where it is used, so
-// that putting it back would bring a dead value.
-const rotatedTag = "rotated"
-
-func (a *app) warnRestored(all []restored, lost uint64) {
+// warnRestored tells what may be wrong with values that are put back. It comes before
+// any question about them.
+func (a *app) warnRestored(ctx context.Context, s *session, env string, all []restored) error {
+	lost, err := team.LostUntil(ctx, s.vault)
+	if err != nil {
+		return err
+	}
 	for _, r := range all {
-		l := r.value.Label
-		if r.to != "" && r.value.Since <= lost {
+		if r.to == "" {
+			continue
+		}
+		if r.value.Since <= lost[env] {
 			a.warn(knownWords, r.name)
 		}
-		if r.to != "" && l.Expires != 0 && l.Expires < a.sys.Now().Unix() {
-			a.warn("that value of %s expired on %s", r.name, time.Unix(l.Expires, 0).UTC().Format(time.DateOnly))
+		if at := r.value.Label.Expires; at != 0 && at < a.sys.Now().Unix() {
+			a.warn("that value of %s expired on %s", r.name, time.Unix(at, 0).UTC().Format(time.DateOnly))
 		}
-		if r.to != "" && slices.Contains(l.Tags, rotatedTag) {
-			a.warn("that value of %s is tagged %q: it was replaced where it is used", r.name, rotatedTag)
+		replaced, err := rotated(ctx, s, env, r)
+		if err != nil {
+			return err
+		}
+		if replaced {
+			a.warn("that value of %s is tagged %q: it was replaced where it is used", r.name, vault.RotatedTag)
 		}
 	}
+	return nil
+}
+
+// rotated says whether any version with the value that is put back has the tag: a value
+// that is tagged later has one more version.
+func rotated(ctx context.Context, s *session, env string, r restored) (bool, error) {
+	versions, err := s.vault.History(ctx, env, r.name)
+	versions = slices.DeleteFunc(versions, func(v vault.Version) bool { return v.Deleted || !hasTag(v.Entry, vault.RotatedTag) })
+	if err != nil || len(versions) == 0 {
+		return false, err
+	}
+	marks, err := s.vault.VersionMarks(ctx, env, r.name)
+	return slices.ContainsFunc(versions, func(v vault.Version) bool { return marks[v.Version] == r.to }), err
 }
