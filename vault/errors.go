@@ -98,6 +98,20 @@ func (e *NoSecretError) Error() string {
 // Is makes it an ErrNoSecret.
 func (e *NoSecretError) Is(target error) bool { return target == ErrNoSecret }
 
+// RetiredError is an [ErrNoEnvironment] of an environment that there was.
+type RetiredError struct {
+	Environment string
+	Seq         uint64 // the change that retired it
+}
+
+// Error names the environment and the change.
+func (e *RetiredError) Error() string {
+	return fmt.Sprintf("%s was retired by change %d: nothing in it can be read or changed any more", e.Environment, e.Seq)
+}
+
+// Is makes it an ErrNoEnvironment.
+func (e *RetiredError) Is(target error) bool { return target == ErrNoEnvironment }
+
 // NameError says that a secret can't have a name.
 type NameError struct{ Name string }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/secr/secr/keys"
 	"github.com/secr/secr/policy"
@@ -62,8 +63,11 @@ func (v *Vault) expired(who me) bool {
 // state; who manages reads all. A token reads nothing after its time.
 func (v *Vault) may(ctx context.Context, environment string, need policy.Level) error {
 	p := v.unlocking().Policy()
-	if env, ok := p.Environment(environment); !ok || env.Retired {
+	switch env, ok := p.Environment(environment); {
+	case !ok:
 		return named(ErrNoEnvironment, environment)
+	case env.Retired:
+		return v.retired(environment)
 	}
 	who, err := v.holder(ctx)
 	if err != nil {
@@ -79,6 +83,15 @@ func (v *Vault) may(ctx context.Context, environment string, need policy.Level) 
 		return nil
 	}
 	return &DeniedError{Handle: who.Member.Handle, Environment: environment, Need: need}
+}
+
+// retired is the error of a retired environment. Its policy never changes again, so the
+// change that made it what it is has retired it.
+func (v *Vault) retired(environment string) error {
+	s, path := v.unlocking(), policy.EnvironmentPath(environment)
+	id, _, _ := s.File(path)
+	at := sort.Search(int(s.Head().Seq), func(i int) bool { return v.fileAt(s, uint64(i)+1, path) == id })
+	return &RetiredError{Environment: environment, Seq: uint64(at) + 1}
 }
 
 // found is one record of the state, its label open.

@@ -133,7 +133,9 @@ func (o envOptions) settings() (func(*policy.Environment), error) {
 
 func (a *app) envRetireVerb() *cli.Command {
 	return verb{
-		name: "retire", args: "NAME", short: "End an environment", long: "Its history stays; nothing in it changes again, and its name is never used again.",
+		name: "retire", args: "NAME", short: "End an environment", long: `Nothing in it can be read or changed again, at no earlier change either: secr export
+first what is still needed. The audit log keeps what was done in it, and its name is
+never used again.`,
 		example: "secr env retire preview --yes", flags: []cli.Flag{yesFlag(), noSyncFlag()}, least: 1, most: 1,
 		run: func(c *cli.Context) error {
 			return a.envRetire(c.Context, c.Args().First(), c.Bool("yes"), c.Bool("no-sync"))

@@ -158,6 +158,9 @@ func pointed(err error) string {
 	case ok:
 		return "secr ls --env " + none.Environment
 	}
+	if gone, ok := errors.AsType[*vault.RetiredError](err); ok {
+		return "secr audit log --env " + gone.Environment + " shows what was done in it"
+	}
 	// In a project the file is its owner's to mend; what secr keeps itself is the user's.
 	file, ok := errors.AsType[*local.FileError](err)
 	if ok && errors.Is(err, local.ErrForeign) && filepath.Base(file.Path) != project.Name {
