@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os/exec"
 
 	"github.com/urfave/cli/v2"
@@ -165,11 +166,19 @@ func (a *app) try(ctx context.Context, s *session, env string, seq uint64, o bis
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case !errors.As(err, &ended):
-		return "", exit.New(exit.Missing, "%s can't be started: %s", o.command[0], err)
+		return "", exit.New(startCode(err), "%s can't be started: %s", o.command[0], err)
 	case ended.ExitCode() == skipCode:
 		return unclear, nil
 	}
 	return fails, nil
+}
+
+// startCode tells a program that isn't there from one that the system won't start.
+func startCode(err error) exit.Code {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return exit.Missing
+	}
+	return exit.Cannot
 }
 
 // skipCode is what a command ends with to say that a change can't be judged, as
