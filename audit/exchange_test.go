@@ -1,7 +1,6 @@
 package audit_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -336,39 +335,20 @@ func TestReceiptsOnTheBranchAreNotToldAsPending(t *testing.T) {
 	}
 }
 
-// glancing is a transport that has looked already, perhaps long ago, and says so once.
-type glancing struct {
-	remote.Transport
-	tip     remote.Hash
-	said    bool
-	fetches int
-}
-
-func (g *glancing) Glance(string) (remote.Hash, bool) {
-	first := !g.said
-	g.said = true
-	return g.tip, first
-}
-
-func (g *glancing) Fetch(ctx context.Context, f remote.Fetch) (remote.Hash, error) {
-	g.fetches++
-	return g.Transport.Fetch(ctx, f)
-}
-
 // TestAnOldGlanceAtReceiptsLosesNone: where the branch was seen a while ago is good for
 // saving a fetch, and for nothing else.
 func TestAnOldGlanceAtReceiptsLosesNone(t *testing.T) {
 	w := newWorld(t)
 	exchange := func(p *person, tip string) (audit.Exchanged, int) {
 		t.Helper()
-		g := &glancing{Transport: w.remote.Transport, tip: hashOf(t, tip)}
+		g := &remotetest.Glancing{Transport: w.remote.Transport, Tip: hashOf(t, tip)}
 		r := w.remote
 		r.Transport = g
 		x, err := audit.Exchange(t.Context(), p.vault, r, &audit.Source{Log: p.log, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return x, g.fetches
+		return x, g.Fetches
 	}
 	nothing := strings.Repeat("0", 40)
 	w.ana.read(now)

@@ -1,38 +1,19 @@
 package replica_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/sync/remote"
+	"github.com/secr/secr/sync/remote/remotetest"
 	"github.com/secr/secr/sync/replica"
 	"github.com/secr/secr/vault/repo"
 )
 
-// glancing is a transport that has looked already, perhaps long ago, and says so once.
-type glancing struct {
-	remote.Transport
-	tip     remote.Hash
-	said    bool
-	fetches int
-}
-
-func (g *glancing) Glance(string) (remote.Hash, bool) {
-	first := !g.said
-	g.said = true
-	return g.tip, first
-}
-
-func (g *glancing) Fetch(ctx context.Context, f remote.Fetch) (remote.Hash, error) {
-	g.fetches++
-	return g.Transport.Fetch(ctx, f)
-}
-
 // glances is c with a transport that saw the branch at tip.
-func (c *client) glances(tip repo.Hash) *glancing {
-	g := &glancing{Transport: remote.NewBuiltin(remote.BuiltinOptions{}), tip: tip}
+func (c *client) glances(tip repo.Hash) *remotetest.Glancing {
+	g := &remotetest.Glancing{Transport: remote.NewBuiltin(remote.BuiltinOptions{}), Tip: tip}
 	c.transport = g
 	c.deciding(nil)
 	return g
@@ -47,14 +28,14 @@ func TestAnOldGlanceLosesNothing(t *testing.T) {
 	ben := ana.join("ben", policy.Developer)
 	stale := ben.v.Head().ID
 
-	if g := ben.glances(stale); ben.sync().Attempts != 1 || g.fetches != 0 {
-		t.Errorf("a sync with nothing to do fetched %d times", g.fetches)
+	if g := ben.glances(stale); ben.sync().Attempts != 1 || g.Fetches != 0 {
+		t.Errorf("a sync with nothing to do fetched %d times", g.Fetches)
 	}
 	ana.set("A", "a1")
 	ana.sync()
 	ben.set("B", "b1")
-	if g := ben.glances(stale); ben.sync().Attempts != 2 || g.fetches != 1 {
-		t.Errorf("a branch that moved since was fetched %d times", g.fetches)
+	if g := ben.glances(stale); ben.sync().Attempts != 2 || g.Fetches != 1 {
+		t.Errorf("a branch that moved since was fetched %d times", g.Fetches)
 	}
 	pin, err := ben.r.Status()
 	if err != nil {
@@ -62,8 +43,8 @@ func TestAnOldGlanceLosesNothing(t *testing.T) {
 	}
 	for name, tip := range map[string]repo.Hash{"before the pin": stale, "the founding change": founding, "unknown": {1}} {
 		g := ben.glances(tip)
-		if result := ben.sync(); g.fetches != 1 || result.Received+result.Sent != 0 {
-			t.Errorf("%s: fetched %d times, %+v", name, g.fetches, result)
+		if result := ben.sync(); g.Fetches != 1 || result.Received+result.Sent != 0 {
+			t.Errorf("%s: fetched %d times, %+v", name, g.Fetches, result)
 		}
 		if got, err := ben.r.Status(); err != nil || got.Pin != pin.Pin {
 			t.Errorf("%s: the pin is %+v, %v", name, got.Pin, err)
