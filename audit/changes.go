@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/secr/secr/policy"
 	"github.com/secr/secr/vault"
@@ -36,16 +38,8 @@ func passed(ctx context.Context, v *vault.Vault) iter.Seq2[*passing, error] {
 	return func(yield func(*passing, error) bool) {
 		var tree repo.Hash
 		head := v.Head().Seq
-		for from := uint64(1); from <= head; from += 256 {
-			window := make([]*passing, min(256, head-from+1))
-			err := parallel(ctx, len(window), func(i int) error {
-				var err error
-				window[i], err = readChange(v, from+uint64(i))
-				return err
-			})
-			if err == nil {
-				err = differences(ctx, v.Repo(), tree, window)
-			}
+		for from := uint64(1); from <= head; from += windowSize {
+			window, err := between(ctx, v, from, min(head, from+windowSize-1), tree)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -58,6 +52,71 @@ func passed(ctx context.Context, v *vault.Vault) iter.Seq2[*passing, error] {
 			}
 		}
 	}
+}
+
+// windowSize is how many changes are in memory at most.
+const windowSize = 256
+
+// between reads the changes from one number to another and which paths each touched, given
+// the tree before the first.
+func between(ctx context.Context, v *vault.Vault, from, to uint64, tree repo.Hash) ([]*passing, error) {
+	window := make([]*passing, to-from+1)
+	err := parallel(ctx, len(window), func(i int) error {
+		var err error
+		window[i], err = readChange(v, from+uint64(i))
+		return err
+	})
+	if err == nil {
+		err = differences(ctx, v.Repo(), tree, window)
+	}
+	return window, err
+}
+
+// Touching is the changes that touched an environment, its secrets or what the policy says
+// of it, the newest first, without their operations. Who stops early has read little.
+func Touching(ctx context.Context, v *vault.Vault, environment string) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		size := uint64(16)
+		for to := v.Head().Seq; to > 0; to -= size {
+			size = min(2*size, windowSize, to)
+			window, err := betweenAny(ctx, v, to-size+1, to)
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			for _, p := range slices.Backward(window) {
+				if p.touches(environment) && !yield(p.event(nil), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// betweenAny is between where the tree before the first is not at hand.
+func betweenAny(ctx context.Context, v *vault.Vault, from, to uint64) ([]*passing, error) {
+	if from == 1 {
+		return between(ctx, v, from, to, repo.Hash{})
+	}
+	parent, err := readChange(v, from-1)
+	if err != nil {
+		return nil, err
+	}
+	return between(ctx, v, from, to, parent.Tree)
+}
+
+func (p *passing) touches(environment string) bool {
+	secrets, settings := chain.SecretFolder(environment), policy.EnvironmentPath(environment)
+	return slices.ContainsFunc(p.diff, func(d repo.Touched) bool {
+		return d.Path == settings || strings.HasPrefix(d.Path, secrets)
+	})
+}
+
+// event is the change with the operations of it that are asked for.
+func (p *passing) event(ops []Operation) Event {
+	return Event{Time: p.Time, Handle: p.Author.Handle, Device: p.Author.Device, Change: &Change{
+		Seq: p.Seq, ID: p.link.ID, Sum: p.link.Sum, Subject: p.Subject, Operations: ops,
+	}}
 }
 
 func readChange(v *vault.Vault, seq uint64) (*passing, error) {
@@ -171,10 +230,7 @@ func changes(ctx context.Context, v *vault.Vault, f Filter) iter.Seq2[Event, err
 			if !ok || !f.when(p.Time) || !f.who(p.Author.Handle) {
 				continue
 			}
-			e := Event{Time: p.Time, Handle: p.Author.Handle, Device: p.Author.Device, Change: &Change{
-				Seq: p.Seq, ID: p.link.ID, Sum: p.link.Sum, Subject: p.Subject, Operations: seen,
-			}}
-			if !yield(e, nil) {
+			if !yield(p.event(seen), nil) {
 				return
 			}
 		}

@@ -202,3 +202,34 @@ func BenchmarkLog(b *testing.B) {
 		}
 	})
 }
+
+// TestTouchingIsTheFilteredLogBackwards: over more changes than a window has.
+func TestTouchingIsTheFilteredLogBackwards(t *testing.T) {
+	w := newWorld(t)
+	for i := range 300 {
+		environment := "development"
+		if i%7 == 0 {
+			environment = "production"
+		}
+		vaulttest.Set(t, w.ana.vault, environment, "TURN", fmt.Sprint(i))
+	}
+	for _, environment := range []string{"development", "production"} {
+		var want, got []uint64
+		for e, err := range audit.Log(t.Context(), w.ana.vault, audit.LogOptions{Filter: audit.Filter{Environment: environment}, Changes: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, e.Change.Seq)
+		}
+		for e, err := range audit.Touching(t.Context(), w.ana.vault, environment) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Change.Seq)
+		}
+		slices.Reverse(want)
+		if diff := cmp.Diff(want, got); diff != "" || len(got) < 43 {
+			t.Errorf("%s: %s", environment, diff)
+		}
+	}
+}

@@ -189,8 +189,11 @@ func (s *State) Secret(environment, id string) (Entry, bool) {
 
 // SecretPath is where a secret's record is.
 func SecretPath(environment, id string) string {
-	return secretsDir + environment + "/" + id[:min(2, len(id))] + "/" + id
+	return SecretFolder(environment) + id[:min(2, len(id))] + "/" + id
 }
+
+// SecretFolder is what the paths of an environment's records begin with.
+func SecretFolder(environment string) string { return secretsDir + environment + "/" }
 
 func entryOf(path string, f *file) Entry {
 	return Entry{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/secr/secr/audit"
@@ -26,7 +25,7 @@ func readLog(ctx context.Context, v *vault.Vault, limit int) ([]changeJSON, erro
 // readLogOf is readLog of the changes that touched an environment.
 func readLogOf(ctx context.Context, v *vault.Vault, env string, limit int) ([]changeJSON, error) {
 	out := []changeJSON{}
-	for e, err := range audit.Log(ctx, v, audit.LogOptions{Filter: audit.Filter{Environment: env}, Changes: true}) {
+	for e, err := range audit.Touching(ctx, v, env) {
 		if err != nil {
 			return nil, err
 		}
@@ -34,13 +33,12 @@ func readLogOf(ctx context.Context, v *vault.Vault, env string, limit int) ([]ch
 		out = append(out, changeJSON{
 			Number: c.Seq, Commit: c.ID.String(), Time: stamp(e.Time), By: e.Handle, Device: e.Device, Subject: c.Subject, unix: e.Time,
 		})
+		if len(out) == limit {
+			break
+		}
 	}
 	if _, there := v.Policy().Environment(env); !there && len(out) == 0 { // one that was retired has its changes
 		return nil, fmt.Errorf("%w: %s", vault.ErrNoEnvironment, env)
-	}
-	slices.Reverse(out)
-	if limit > 0 {
-		out = out[:min(limit, len(out))]
 	}
 	return out, nil
 }
