@@ -79,7 +79,7 @@ func Touching(ctx context.Context, v *vault.Vault, environment string) iter.Seq2
 		size := uint64(16)
 		for to := v.Head().Seq; to > 0; to -= size {
 			size = min(2*size, windowSize, to)
-			window, err := betweenAny(ctx, v, to-size+1, to)
+			window, err := alone(ctx, v, to-size+1, to)
 			if err != nil {
 				yield(Event{}, err)
 				return
@@ -93,8 +93,8 @@ func Touching(ctx context.Context, v *vault.Vault, environment string) iter.Seq2
 	}
 }
 
-// betweenAny is between where the tree before the first is not at hand.
-func betweenAny(ctx context.Context, v *vault.Vault, from, to uint64) ([]*passing, error) {
+// alone is between for a window whose predecessor was not read.
+func alone(ctx context.Context, v *vault.Vault, from, to uint64) ([]*passing, error) {
 	if from == 1 {
 		return between(ctx, v, from, to, repo.Hash{})
 	}
